@@ -1,0 +1,85 @@
+"""The role table: who may do what in an account. Deny by default."""
+
+from enum import StrEnum
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    """A member's role, most powerful first."""
+
+    ADMINISTRATOR = "administrator", "Administrator"
+    ORGANIZATION_CONTRIBUTOR = "organization_contributor", "Organization contributor"
+    TEAM_CONTRIBUTOR = "team_contributor", "Team contributor"
+    ORGANIZATION_USER = "organization_user", "Organization user"
+    AUDITOR = "auditor", "Auditor"
+    FINANCIAL_MANAGER = "financial_manager", "Financial manager"
+
+
+class Permission(StrEnum):
+    """Something that a role may or may not do; the value completes "… needs the role …"."""
+
+    READ_LOG = "Reading the log"
+    EXPORT_LOG = "Exporting the log"
+    MANAGE_MEMBERS = "Inviting, changing and removing members"
+    MANAGE_TEAMS = "Managing teams"
+    MANAGE_APPS = "Creating, duplicating and deleting apps"
+    EDIT_APPS = "Editing apps"
+    MANAGE_RESOURCES = "Changing models, workflows and modules"
+    MANAGE_COLLABORATORS = "Managing collaborators"
+    MANAGE_COMPUTE = "Managing compute"
+    MANAGE_ACCOUNT = "Changing the plan and deleting the organization"
+    SEE_PLAN = "Seeing plan and billing"
+
+
+class Reach(StrEnum):
+    """How far a permission goes."""
+
+    NONE = "no"
+    OWN = "own entries"
+    TEAM = "their teams' apps"
+    ALL = "all"
+
+
+NO, OWN, TEAM, ALL = Reach.NONE, Reach.OWN, Reach.TEAM, Reach.ALL
+
+# fmt: off
+#                                  Admini- Organization  Team         Organization  Auditor  Financial
+#                                  strator contributor   contributor  user                   manager
+TABLE: dict[Permission, tuple[Reach, ...]] = {
+    Permission.READ_LOG:             (ALL,   OWN,          OWN,         OWN,          ALL,     NO),
+    Permission.EXPORT_LOG:           (ALL,   NO,           NO,          NO,           ALL,     NO),
+    Permission.MANAGE_MEMBERS:       (ALL,   NO,           NO,          NO,           NO,      NO),
+    Permission.MANAGE_TEAMS:         (ALL,   ALL,          NO,          NO,           NO,      NO),
+    Permission.MANAGE_APPS:          (ALL,   ALL,          NO,          NO,           NO,      NO),
+    Permission.EDIT_APPS:            (ALL,   ALL,          TEAM,        NO,           NO,      NO),
+    Permission.MANAGE_RESOURCES:     (ALL,   ALL,          TEAM,        NO,           NO,      NO),
+    Permission.MANAGE_COLLABORATORS: (ALL,   ALL,          NO,          NO,           NO,      NO),
+    Permission.MANAGE_COMPUTE:       (ALL,   ALL,          NO,          NO,           NO,      NO),
+    Permission.MANAGE_ACCOUNT:       (ALL,   NO,           NO,          NO,           NO,      NO),
+    Permission.SEE_PLAN:             (ALL,   NO,           NO,          NO,           NO,      ALL),
+}
+# fmt: on
+
+
+def reach_of(role: Role, permission: Permission) -> Reach:
+    """Return how far ``role`` carries ``permission``."""
+    return TABLE[permission][list(Role).index(role)]
+
+
+def roles_with(permission: Permission) -> list[Role]:
+    """Return the roles that carry the permission, as far as it goes."""
+    return [role for role in Role if reach_of(role, permission) is not Reach.NONE]
+
+
+class RoleDenied(PermissionDenied):
+    """A member's role does not carry a permission."""
+
+    code = "role_denied"
+
+    def __init__(self, permission: Permission) -> None:
+        labels = [role.label for role in roles_with(permission)]
+        needed = " or ".join([", ".join(labels[:-1]), labels[-1]]) if labels[1:] else labels[0]
+        self.sentence = f"{permission} needs the role {needed}."
+        super().__init__(self.sentence)

@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AuditLogConfig(AppConfig):
+    name = "auditlog"
+
+    def ready(self) -> None:
+        from . import checks, receivers  # noqa: F401  (registers the checks)
+
+        receivers.connect()
+        post_migrate.connect(_make_partitions, sender=self, dispatch_uid="auditlog.partitions")
+
+
+def _make_partitions(**_: Any) -> None:
+    from .partitions import make_partitions
+
+    make_partitions()

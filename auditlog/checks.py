@@ -1,0 +1,80 @@
+"""System checks of the log: what a deployment or a new model could get wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+
+
+@register(Tags.models)
+def every_model_is_tracked_or_exempt(**_: Any) -> list[CheckMessage]:
+    """Find models that are neither in the tracked table nor exempt with a reason."""
+    from .tracked import EXEMPT, tracked_models
+
+    known = tracked_models()
+    return [
+        Error(
+            f"{model._meta.label} is neither tracked nor exempt.",
+            hint="Add a row to TRACKED in auditlog/tracked.py, or a reason to EXEMPT there.",
+            obj=model,
+            id="auditlog.E001",
+        )
+        for model in apps.get_models(include_auto_created=True)
+        if model not in known and model._meta.label not in EXEMPT
+    ]
+
+
+@register(Tags.models)
+def tracked_models_are_observable(**_: Any) -> list[CheckMessage]:
+    """Find tracked models with a door that no signal watches."""
+    from controlcenter.tracking import TrackedModel, TrackedQuerySet
+
+    from .tracked import tracked_models
+
+    problems: list[CheckMessage] = []
+    for model in tracked_models():
+        managers = [model._default_manager, model._base_manager]
+        if not issubclass(model, TrackedModel) or not all(
+            isinstance(manager.all(), TrackedQuerySet) for manager in managers
+        ):
+            problems.append(
+                Error(
+                    f"{model._meta.label} is tracked, but its bulk operations are not observable.",
+                    hint="Inherit controlcenter.tracking.TrackedModel; make managers from a TrackedQuerySet.",
+                    obj=model,
+                    id="auditlog.E002",
+                )
+            )
+        problems += [
+            Error(
+                f"{model._meta.label}.{field.name} goes through an automatic table, which sends no bulk signals.",
+                hint="Give it a tracked model of its own: ManyToManyField(through=…).",
+                obj=model,
+                id="auditlog.E003",
+            )
+            for field in model._meta.many_to_many
+            if field.remote_field.through._meta.auto_created
+        ]
+    return problems
+
+
+@register(Tags.database)
+def default_partition_is_empty(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Warn about entries outside of all monthly partitions."""
+    from .partitions import default_is_empty
+
+    try:
+        empty = not databases or default_is_empty()
+    except DatabaseError:  # not migrated yet
+        return []
+    if empty:
+        return []
+    return [
+        Warning(
+            "auditlog_entry_default holds entries: a month had no partition when they were written.",
+            hint="Run manage.py make_partitions every day, and move these rows into a partition of their month.",
+            id="auditlog.W001",
+        )
+    ]

@@ -1,0 +1,235 @@
+"""From what happened to what is written: changes and attempts become events, an event becomes a row."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import singledispatch
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.db.models import ForeignKey, prefetch_related_objects
+from django.db.models import Model as DjangoModel
+
+from accounts.models import Account, Invitation, User
+from accounts.roles import Role
+from controlcenter.context import Actor, Attempt, Context, current
+from controlcenter.operations import Operation
+from controlcenter.resources.models import App
+
+from .canonical import plain
+from .sentences import sentence_for
+from .subjects import Naming, refer_to
+from .tracked import Changes, Tracked, follow, row_for
+
+MASK = "[masked]"
+
+
+class Target(NamedTuple):
+    """A resource that an operation touched, as it was called then. ``subject`` is set for a person."""
+
+    type: str
+    id: str
+    name: str
+    subject: str = ""
+
+
+@dataclass(slots=True)
+class Event:
+    """One operation, told in values: nothing in it changes when the rows it speaks of do."""
+
+    operation: Operation
+    account_id: int
+    time: datetime
+    context: Context
+    app: tuple[int, Target] | None = None
+    targets: Sequence[Target] = ()
+    changes: dict[str, Any] = field(default_factory=dict)
+    sentence: str = ""
+    actor: Actor | None = None
+    code: str = ""
+    failure: str = ""
+
+    @property
+    def success(self) -> bool:
+        """Whether the operation came about."""
+        return not self.code
+
+
+@dataclass(slots=True)
+class Change:
+    """A row as it was and as it is; None for a row that was not, or no longer is, there."""
+
+    instance: DjangoModel
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    time: datetime
+    context: Context = field(default_factory=current)
+
+
+def events_of(changes: Sequence[Change]) -> list[Event]:
+    """Return one event per change; an update that changed no recorded field is none."""
+    _load_relations(changes)
+    return [event for change in changes if (event := _event_of(change))]
+
+
+def event_of_attempt(attempt: Attempt, time: datetime) -> Event:
+    """Return the event of an attempt that failed."""
+    targets: list[Target] = []
+    app = None
+    if attempt.target is not None:
+        row = row_for(type(attempt.target))
+        targets, app = _targets_of(attempt.target, row), _app_of(attempt.target, row)
+    elif attempt.parent is not None:
+        row = row_for(type(attempt.parent))
+        targets = _targets_of(attempt.parent, row)
+        app = _app_of(attempt.parent, row)
+    names = [target.name for target in targets]
+    return Event(
+        attempt.operation,
+        attempt.account_id,
+        time,
+        current(),
+        app,
+        targets,
+        sentence=sentence_for(attempt.operation, *(names if attempt.target is not None else [attempt.name, *names])),
+        code=attempt.code,
+        failure=attempt.sentence,
+    )
+
+
+def values_of(instance: DjangoModel, row: Tracked) -> dict[str, Any]:
+    """Return the recorded values of an instance, in the types the database would return."""
+    return {field.name: field.to_python(getattr(instance, field.attname)) for field in row.fields}
+
+
+def _event_of(change: Change) -> Event | None:
+    row = row_for(type(change.instance))
+    differences = _differences(change)
+    if change.before is None:
+        operation = (row.choose_created and row.choose_created(change.instance, differences)) or row.created
+    elif change.after is None:
+        operation = row.deleted
+    elif not differences:
+        return None
+    else:
+        operation = (row.choose and row.choose(change.instance, differences)) or row.updated
+    targets = _targets_of(change.instance, row)
+    names = [target.name for target in targets]
+    if operation is Operation.APPLICATION_DUPLICATE:
+        names = [names[0], follow(change.instance, "duplicated_from")]
+    return Event(
+        operation,
+        follow(change.instance, row.account) or Account.PLATFORM_ID,
+        change.time,
+        change.context,
+        _app_of(change.instance, row),
+        targets,
+        _shown(change, row, differences),
+        sentence_for(operation, *names),
+    )
+
+
+def _differences(change: Change) -> Changes:
+    before, after = change.before or {}, change.after or {}
+    names = {**before, **after}
+    pairs = {name: (before.get(name), after.get(name)) for name in names}
+    empty = (None, "", [])
+    return {
+        name: (old, new) for name, (old, new) in pairs.items() if old != new and not (old in empty and new in empty)
+    }
+
+
+def _shown(change: Change, row: Tracked, differences: Changes) -> dict[str, Any]:
+    return {
+        name: [_shown_value(change, row, name, change.before, old), _shown_value(change, row, name, change.after, new)]
+        for name, (old, new) in differences.items()
+    }
+
+
+def _shown_value(change: Change, row: Tracked, name: str, values: dict[str, Any] | None, value: Any) -> Any:
+    if value is None or values is None:
+        return None
+    if name in row.masked:
+        return MASK
+    if name in row.personal:
+        return {"subject": refer_to(_naming_in(change, row, values)).digest, "show": name}
+    field = row.model._meta.get_field(name)
+    if isinstance(field, ForeignKey):
+        return _public_id_of(change.instance, field, value)
+    return plain(value)
+
+
+def _public_id_of(instance: DjangoModel, field: "ForeignKey[Any, Any]", key: Any) -> str:
+    related = getattr(instance, field.name)
+    if related is None or related.pk != key:
+        related = field.related_model._base_manager.filter(pk=key).first()
+    return _target_of(related).id if related is not None else str(key)
+
+
+def _naming_in(change: Change, row: Tracked, values: dict[str, Any]) -> Naming:
+    if row.model is Invitation:
+        return Naming(None, "", "", "", values["email"])
+    return Naming(change.instance.pk, *(values[part] for part in ("slug", "first_name", "last_name", "email")))
+
+
+def _targets_of(instance: DjangoModel, row: Tracked) -> list[Target]:
+    found = (follow(instance, path) for path in row.targets)
+    return [_target_of(thing) for thing in found if thing is not None]
+
+
+@singledispatch
+def _target_of(thing: Any) -> Target:
+    row = row_for(type(thing))
+    return Target(row.kind, str(follow(thing, row.public_id)), str(follow(thing, row.name)))
+
+
+@_target_of.register
+def _(person: User) -> Target:
+    naming = Naming(person.pk, person.slug, person.first_name, person.last_name, person.email)
+    return Target("user", person.slug, person.slug, refer_to(naming).digest)
+
+
+@_target_of.register
+def _(role: str) -> Target:
+    return Target("role", role, Role(role).label)
+
+
+def _app_of(instance: DjangoModel, row: Tracked) -> tuple[int, Target] | None:
+    if row.app is None:
+        return None
+    app = follow(instance, row.app)
+    return (app.pk, _target_of(app)) if isinstance(app, App) else None
+
+
+def _load_relations(changes: Sequence[Change]) -> None:
+    """Load what the instances belong to: rows deleted beside them from memory, others one query per kind."""
+    if len(changes) < 2:
+        return
+    deleted = {(type(c.instance), c.instance.pk): c.instance for c in changes if c.after is None}
+    for model, of_model in _by_model(change.instance for change in changes):
+        row = row_for(model)
+        for instance in of_model:
+            for relation in model._meta.fields:
+                key = (relation.related_model, getattr(instance, relation.attname))
+                if isinstance(relation, ForeignKey) and key in deleted:
+                    relation.set_cached_value(instance, deleted[key])  # type: ignore[index]
+        prefetch_related_objects(of_model, *row.relations)
+
+
+def _by_model(instances: Iterable[DjangoModel]) -> Iterable[tuple[type[DjangoModel], list[DjangoModel]]]:
+    ordered = sorted(instances, key=lambda instance: instance._meta.label)
+    return ((model, list(group)) for model, group in groupby(ordered, key=type))
+
+
+def event_of_person(operation: Operation, person: User, time: datetime) -> Event:
+    """Return the event of something a person did to their own presence: signing in and out."""
+    target = _target_of(person)
+    return Event(
+        operation,
+        person.home_id or Account.PLATFORM_ID,
+        time,
+        current(),
+        targets=[target],
+        sentence=sentence_for(operation, target.name),
+        actor=person.as_actor(),
+    )

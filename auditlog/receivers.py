@@ -1,0 +1,116 @@
+"""Every signal that the log listens to. A receiver guards, gathers, and calls the recorder."""
+
+from copy import copy
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.utils import timezone
+
+from controlcenter.context import Attempt, attempt_failed, batch_finished, current
+from controlcenter.operations import Operation
+from controlcenter.tracking import rows_created, rows_updated
+
+from . import recorder
+from .events import Change, event_of_person, values_of
+from .tracked import row_for, tracked_models
+
+BEFORE = "_recorded_before"
+
+
+def connect() -> None:
+    """Connect all receivers, each to its senders only."""
+    for model in tracked_models():
+        for signal, receiver in (
+            (pre_save, remember_saved),
+            (post_save, record_saved),
+            (pre_delete, remember_deleted),
+            (post_delete, record_deleted),
+            (rows_created, record_created_rows),
+            (rows_updated, record_updated_rows),
+        ):
+            signal.connect(receiver, sender=model, dispatch_uid=f"auditlog.{receiver.__name__}.{model._meta.label}")
+    user_logged_in.connect(record_sign_in, sender=get_user_model(), dispatch_uid="auditlog.record_sign_in")
+    user_logged_out.connect(record_sign_out, sender=get_user_model(), dispatch_uid="auditlog.record_sign_out")
+    attempt_failed.connect(record_failure, dispatch_uid="auditlog.record_failure")
+    batch_finished.connect(record_batch, dispatch_uid="auditlog.record_batch")
+
+
+def remember_saved(sender: type[Model], instance: Model, raw: bool, **_: Any) -> None:
+    """Read the recorded columns as they are, and hold the row until the transaction ends."""
+    before = None
+    if instance.pk is not None:
+        row = row_for(sender)
+        names = [field.name for field in row.fields]
+        stored = sender._base_manager.filter(pk=instance.pk).order_by().select_for_update(no_key=True)
+        values = stored.values_list(*(field.attname for field in row.fields)).first()
+        before = dict(zip(names, values, strict=True)) if values else None
+    setattr(instance, BEFORE, before)
+
+
+def record_saved(sender: type[Model], instance: Model, update_fields: frozenset[str] | None, **_: Any) -> None:
+    """Record a creation, or an update with what it changed."""
+    before = instance.__dict__.pop(BEFORE, None)
+    after = _values_after(instance, before, update_fields)
+    recorder.record([Change(instance, before, after, _now())])
+
+
+def _values_after(instance: Model, before: dict[str, Any] | None, update_fields: frozenset[str] | None) -> dict[str, Any]:
+    row = row_for(type(instance))
+    if any(hasattr(getattr(instance, field.attname), "resolve_expression") for field in row.fields):
+        instance = type(instance)._base_manager.get(pk=instance.pk)
+    after = values_of(instance, row)
+    if before is None or update_fields is None:
+        return after
+    written = {field.name for field in row.fields if {field.name, field.attname} & set(update_fields)}
+    return {name: value if name in written else before[name] for name, value in after.items()}
+
+
+def remember_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
+    """Keep a copy: the original loses its primary key, and its relatives, on the way."""
+    kept = copy(instance)
+    setattr(instance, BEFORE, Change(kept, values_of(kept, row_for(sender)), None, _now()))
+
+
+def record_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
+    """Record a deletion, cascades included: each deleted row sends its own signal."""
+    recorder.record([instance.__dict__.pop(BEFORE)])
+
+
+def record_created_rows(sender: type[Model], instances: list[Model], **_: Any) -> None:
+    """Record ``bulk_create``."""
+    row, now = row_for(sender), _now()
+    recorder.record([Change(instance, None, values_of(instance, row), now) for instance in instances])
+
+
+def record_updated_rows(sender: type[Model], pairs: list[tuple[Model, Model]], **_: Any) -> None:
+    """Record ``QuerySet.update`` and with it ``bulk_update``."""
+    row, now = row_for(sender), _now()
+    recorder.record([Change(after, values_of(before, row), values_of(after, row), now) for before, after in pairs])
+
+
+def record_sign_in(sender: type[Model], user: Any, **_: Any) -> None:
+    """Record that somebody signed in."""
+    recorder.record_events([event_of_person(Operation.USER_SIGN_IN, user, _now())])
+
+
+def record_sign_out(sender: type[Model], user: Any, **_: Any) -> None:
+    """Record that somebody signed out; signing out nobody is nothing."""
+    if user is not None:
+        recorder.record_events([event_of_person(Operation.USER_SIGN_OUT, user, _now())])
+
+
+def record_failure(attempt: Attempt, **_: Any) -> None:
+    """Record an attempt that failed."""
+    recorder.record_failure(attempt)
+
+
+def record_batch(batch: list[Change], **_: Any) -> None:
+    """Record what was collected, in one statement."""
+    recorder.record_batch(batch)
+
+
+def _now() -> Any:
+    return current().at or timezone.now()

@@ -1,0 +1,150 @@
+"""The only place that writes entries: one INSERT for whatever is recorded at once, in the caller's transaction."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from controlcenter.context import Attempt, NotRecorded, current, open_batch
+
+from .canonical import SCHEMA_VERSION, canonical, leaf_of, timestamp
+from .events import Change, Event, event_of_attempt, events_of
+from .ids import new_id
+from .subjects import naming_of, refer_to
+
+log = logging.getLogger(__name__)
+
+COLUMNS = {
+    "id": "uuid",
+    "account_id": "bigint",
+    "app_id": "bigint",
+    "actor_id": "bigint",
+    "operation": "smallint",
+    "success": "boolean",
+    "source_ip": "inet",
+    "request_id": "text",
+    "targets": "jsonb",
+    "subject_id": "bigint",
+    "body": "bytea",
+    "leaf": "bytea",
+}
+INSERT = "INSERT INTO auditlog_entry ({}) SELECT * FROM unnest({})".format(
+    ", ".join(COLUMNS), ", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())
+)
+
+
+def record(changes: Sequence[Change]) -> None:
+    """Record changes of tracked rows in the transaction that makes them.
+
+    Raises:
+        TransactionManagementError: outside a transaction, where a change could live without its entry.
+        NotRecorded: when the database does not take the entries; the transaction can't be committed then.
+    """
+    _require_transaction()
+    batch = open_batch()
+    if batch is not None:
+        batch.extend(changes)
+    else:
+        record_events(events_of(changes))
+
+
+def record_batch(batch: Sequence[Change]) -> None:
+    """Record what ``together()`` collected."""
+    if batch:
+        _require_transaction()
+        record_events(events_of(batch))
+
+
+def record_events(events: Sequence[Event]) -> None:
+    """Write events in one statement; for what is no change of a tracked row. Raises as ``record``."""
+    _require_transaction()
+    if not events:
+        return
+    try:
+        rows = [_row_of(event, counter) for counter, event in enumerate(events)]
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)])
+    except (DatabaseError, TypeError, ValueError) as error:
+        transaction.set_rollback(True)
+        raise NotRecorded from error
+
+
+def record_failure(attempt: Attempt) -> None:
+    """Write the failure entry of an attempt in a transaction of its own; what can't be written goes to the log."""
+    try:
+        with transaction.atomic(durable=True):
+            record_events([event_of_attempt(attempt, current().at or timezone.now())])
+    except Exception:
+        log.critical(
+            "failure entry NOT recorded: %s account=%s code=%s request=%s",
+            attempt.operation.name,
+            attempt.account_id,
+            attempt.code,
+            current().where.request_id,
+            exc_info=True,
+        )
+
+
+def _require_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError(
+            "An entry must be recorded in the transaction of its operation: wrap both in transaction.atomic()."
+        )
+
+
+def _row_of(event: Event, counter: int) -> tuple[Any, ...]:
+    entry_id = new_id(event.time, counter)
+    actor = event.actor or event.context.actor
+    subject = refer_to(naming_of(actor)) if actor.user_id else None
+    body = canonical(_body_of(event, str(entry_id), subject.digest if subject else ""))
+    return (
+        entry_id,
+        event.account_id,
+        event.app[0] if event.app else None,
+        actor.user_id,
+        int(event.operation),
+        event.success,
+        event.context.where.source_ip,
+        event.context.where.request_id,
+        Jsonb([{"id": target.id, "type": target.type} for target in event.targets]),
+        subject.id if subject else None,
+        body,
+        leaf_of(body),
+    )
+
+
+def _body_of(event: Event, entry_id: str, subject: str) -> dict[str, Any]:
+    actor, where = event.actor or event.context.actor, event.context.where
+    return {
+        "v": SCHEMA_VERSION,
+        "id": entry_id,
+        "time": timestamp(event.time),
+        "account": event.account_id,
+        "actor": _without_empty(
+            type=actor.type, id=actor.slug, subject=subject, token=actor.token_id, token_name=actor.token_name
+        ),
+        "operation": {"code": int(event.operation), "name": event.operation.name},
+        "sentence": event.sentence,
+        "targets": [_without_empty(**target._asdict()) for target in event.targets],
+        "app": _without_empty(**event.app[1]._asdict()) if event.app else None,
+        "changes": event.changes,
+        "where": _without_empty(
+            ip=where.source_ip,
+            peer=where.peer_ip,
+            forwarded=where.forwarded_for,
+            agent=where.user_agent,
+            request=where.request_id,
+            method=where.method,
+            path=where.path,
+        ),
+        "success": event.success,
+        "failure": None if event.success else {"code": event.code, "sentence": event.failure},
+        "reason": event.context.reason,
+    }
+
+
+def _without_empty(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,97 @@
+"""One human sentence per operation. {0} is the thing itself, {1} what it belongs to; unknown parts are left out."""
+
+import re
+
+from controlcenter.operations import Operation as Op
+
+SENTENCES: dict[Op, str] = {
+    Op.ORGANIZATION_CREATE: "Create organization {0}",
+    Op.ORGANIZATION_UPDATE: "Update organization {0}",
+    Op.ORGANIZATION_DELETE: "Delete organization {0}",
+    Op.ORGANIZATION_PLAN_CHANGE: "Change the plan of organization {0}",
+    Op.PLAN_CREATE: "Create plan {0}",
+    Op.PLAN_UPDATE: "Update plan {0}",
+    Op.PLAN_DELETE: "Delete plan {0}",
+    Op.ORGANIZATION_MEMBER_ADD: "Add user {0} to the organization as {1}",
+    Op.ORGANIZATION_MEMBER_CHANGE: "Change the role of user {0} to {1}",
+    Op.ORGANIZATION_MEMBER_REMOVE: "Remove user {0} from the organization",
+    Op.ORGANIZATION_MEMBER_INVITATION_CREATE: "Invite {0} to the organization as {1}",
+    Op.ORGANIZATION_MEMBER_INVITATION_CANCEL: "Cancel the invitation of {0}",
+    Op.ORGANIZATION_MEMBER_INVITATION_ACCEPT: "Accept the invitation of {0}",
+    Op.ORGANIZATION_MEMBER_INVITATION_DECLINE: "Decline the invitation of {0}",
+    Op.ORGANIZATION_MEMBER_INVITATION_EXPIRE: "Let the invitation of {0} expire",
+    Op.ORGANIZATION_TEAM_CREATE: "Create team {0}",
+    Op.ORGANIZATION_TEAM_UPDATE: "Update team {0}",
+    Op.ORGANIZATION_TEAM_DELETE: "Delete team {0}",
+    Op.ORGANIZATION_TEAM_MEMBER_ADD: "Add user {0} to team {1}",
+    Op.ORGANIZATION_TEAM_MEMBER_REMOVE: "Remove user {0} from team {1}",
+    Op.ORGANIZATION_TEAM_APP_ADD: "Add application {0} to team {1}",
+    Op.ORGANIZATION_TEAM_APP_REMOVE: "Remove application {0} from team {1}",
+    Op.ORGANIZATION_TEAM_APP_CHANGE: "Change the access to application {0} of team {1}",
+    Op.MODULE_CREATE: "Create module {0}",
+    Op.MODULE_UPDATE: "Update module {0}",
+    Op.MODULE_DELETE: "Delete module {0}",
+    Op.MODULE_VERSION_CREATE: "Create module version {0} for module {1}",
+    Op.MODULE_VERSION_UPDATE: "Update module version {0} of module {1}",
+    Op.MODULE_VERSION_DELETE: "Delete module version {0} of module {1}",
+    Op.MODEL_CREATE: "Create model {0}",
+    Op.MODEL_UPDATE: "Update model {0}",
+    Op.MODEL_DELETE: "Delete model {0}",
+    Op.MODEL_VERSION_CREATE: "Create model version {0} for model {1}",
+    Op.MODEL_VERSION_UPDATE: "Update model version {0} of model {1}",
+    Op.MODEL_VERSION_DELETE: "Delete model version {0} of model {1}",
+    Op.MODEL_VERSION_TRAIN: "Train model version {0} of model {1}",
+    Op.MODEL_VERSION_PUBLISH: "Publish model version {0} of model {1}",
+    Op.MODEL_VERSION_UNPUBLISH: "Unpublish model version {0} of model {1}",
+    Op.WORKFLOW_CREATE: "Create workflow {0}",
+    Op.WORKFLOW_UPDATE: "Update workflow {0}",
+    Op.WORKFLOW_DELETE: "Delete workflow {0}",
+    Op.WORKFLOW_VERSION_CREATE: "Create workflow version {0} for workflow {1}",
+    Op.WORKFLOW_VERSION_UPDATE: "Update workflow version {0} of workflow {1}",
+    Op.WORKFLOW_VERSION_DELETE: "Delete workflow version {0} of workflow {1}",
+    Op.WORKFLOW_VERSION_PUBLISH: "Publish workflow version {0} of workflow {1}",
+    Op.WORKFLOW_VERSION_UNPUBLISH: "Unpublish workflow version {0} of workflow {1}",
+    Op.APPLICATION_CREATE: "Create application {0}",
+    Op.APPLICATION_UPDATE: "Update application {0}",
+    Op.APPLICATION_DELETE: "Delete application {0}",
+    Op.APPLICATION_DUPLICATE: "Duplicate application {1} as {0}",
+    Op.APPLICATION_TRANSFER: "Transfer application {0}",
+    Op.COLLABORATOR_ADD: "Add collaborator {0} to application {1}",
+    Op.COLLABORATOR_UPDATE: "Change the scopes of collaborator {0} of application {1}",
+    Op.COLLABORATOR_REMOVE: "Remove collaborator {0} from application {1}",
+    Op.USER_UPDATE: "Update user {0}",
+    Op.USER_SIGN_IN: "Sign in as {0}",
+    Op.USER_SIGN_OUT: "Sign out {0}",
+    Op.USER_SIGN_IN_FAILED: "Sign in as {0}",
+    Op.USER_PASSWORD_CHANGE: "Change the password of user {0}",
+    Op.USER_TOKEN_CREATE: "Create API token {0}",
+    Op.USER_TOKEN_UPDATE: "Update API token {0}",
+    Op.USER_TOKEN_REVOKE: "Revoke API token {0}",
+    Op.USER_CREATE: "Create user {0}",
+    Op.USER_DELETE: "Delete user {0}",
+    Op.COMPUTE_CLUSTER_CREATE: "Create compute cluster {0}",
+    Op.COMPUTE_CLUSTER_UPDATE: "Update compute cluster {0}",
+    Op.COMPUTE_CLUSTER_DELETE: "Delete compute cluster {0}",
+    Op.NODEPOOL_CREATE: "Create nodepool {0} in compute cluster {1}",
+    Op.NODEPOOL_UPDATE: "Update nodepool {0} in compute cluster {1}",
+    Op.NODEPOOL_DELETE: "Delete nodepool {0} from compute cluster {1}",
+    Op.DEPLOYMENT_CREATE: "Create deployment {0} on nodepool {1}",
+    Op.DEPLOYMENT_UPDATE: "Update deployment {0} on nodepool {1}",
+    Op.DEPLOYMENT_DELETE: "Delete deployment {0} from nodepool {1}",
+    Op.LOG_VIEW: "View the log filtered by {0}",
+    Op.LOG_EXPORT: "Export the log filtered by {0}",
+    Op.LOG_SUPPORT_VIEW: "View the log as support staff",
+    Op.LOG_VIEW_SAVE: "Save the log view {0}",
+}
+
+# A placeholder with the words that lead up to it, back to the first of: the verb, another placeholder.
+_UNKNOWN = re.compile(r" ?(?:\b(?:of|for|to|from|on|in|as|by)\b[^{}]*)?\{\d\}")
+
+
+def sentence_for(operation: Op, *names: str) -> str:
+    """Return the operation's sentence with the names in quotes; what is not known is left out."""
+    sentence = SENTENCES[operation]
+    for index, name in enumerate(names):
+        if name:
+            sentence = sentence.replace(f"{{{index}}}", f"'{name}'")
+    return _UNKNOWN.sub("", sentence)

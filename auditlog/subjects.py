@@ -1,0 +1,70 @@
+"""Finding the row that stands for a person as they are named now."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+
+from controlcenter.context import Actor
+
+from .models import Subject
+
+CACHE_SIZE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a person is called at some time."""
+
+    user_id: int | None
+    slug: str
+    first_name: str
+    last_name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an entry keeps of a naming: the row's id beside the body, the digest in it."""
+
+    id: int
+    digest: str
+
+
+_known: dict[Naming, Reference] = {}
+
+
+def naming_of(actor: Actor) -> Naming:
+    """Return how an actor is named."""
+    return Naming(actor.user_id, actor.slug, actor.first_name, actor.last_name, actor.email)
+
+
+def refer_to(naming: Naming) -> Reference:
+    """Return the reference to a naming, creating its row the first time.
+
+    Costs nothing for a naming this process has met. What an unfinished transaction wrote or read is remembered only
+    once it has committed, so that a rollback leaves no reference to a row that is gone.
+    """
+    if known := _known.get(naming):
+        return known
+    parts = {part: getattr(naming, part) for part in Subject.NAMING}
+    row = Subject.objects.filter(**parts).values_list("id", "digest").first()
+    if not row:
+        subject = Subject(**parts)
+        subject.digest = subject.compute_digest()
+        Subject.objects.bulk_create([subject], ignore_conflicts=True)
+        row = Subject.objects.filter(**parts).values_list("id", "digest").get()
+    reference = Reference(*row)
+    transaction.on_commit(partial(_remember, naming, reference))
+    return reference
+
+
+def forget() -> None:
+    """Empty the cache: after somebody was erased, and between tests."""
+    _known.clear()
+
+
+def _remember(naming: Naming, reference: Reference) -> None:
+    if len(_known) >= CACHE_SIZE:
+        _known.clear()
+    _known[naming] = reference

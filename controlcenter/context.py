@@ -1,0 +1,219 @@
+"""Who acts, from where, attempting what: a value in a ContextVar, entered with ``with`` and always reset.
+
+The middleware, commands, jobs and tests all use the same ``acting_as``. Without a context the actor is the system.
+"""
+
+from collections.abc import Iterator
+from copy import copy
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Model, ProtectedError, RestrictedError
+from django.dispatch import Signal
+from django.http import Http404
+
+from .operations import Operation
+
+attempt_failed = Signal()
+"""Sent with ``attempt`` after everything the attempt did has been rolled back."""
+
+batch_finished = Signal()
+"""Sent with ``batch``, the list of what was collected inside ``together()``."""
+
+
+class NotRecorded(Exception):
+    """An entry could not be written, so what it was to record must not happen."""
+
+    code = "not_recorded"
+    sentence = "The audit log could not record it, so nothing was changed."
+
+    def __init__(self) -> None:
+        super().__init__(self.sentence)
+
+
+class ActorType(StrEnum):
+    """Kinds of actors, as they stand in an entry."""
+
+    USER = "user"
+    TOKEN = "token"
+    SERVICE_ACCOUNT = "service_account"
+    SYSTEM = "system"
+    SUPPORT_STAFF = "support_staff"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, named as they are named now."""
+
+    type: ActorType
+    user_id: int | None = None
+    slug: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    token_id: str = ""
+    token_name: str = ""
+
+
+SYSTEM = Actor(ActorType.SYSTEM)
+ANONYMOUS = Actor(ActorType.ANONYMOUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a request came from. ``source_ip`` is believed; ``peer_ip`` and ``forwarded_for`` are as received."""
+
+    source_ip: str | None = None
+    peer_ip: str | None = None
+    forwarded_for: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+    method: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The circumstances of an operation. ``at`` is only set to write history (demo, imports)."""
+
+    actor: Actor = SYSTEM
+    where: Where = field(default_factory=Where)
+    at: datetime | None = None
+    reason: str = ""
+
+
+_context: ContextVar[Context | None] = ContextVar("context", default=None)
+_batch: ContextVar[list[Any] | None] = ContextVar("batch", default=None)
+
+
+def current() -> Context:
+    """Return the context in force; the system's own when nobody entered one."""
+    return _context.get() or Context()
+
+
+@contextmanager
+def acting_as(
+    actor: Actor, where: Where | None = None, *, at: datetime | None = None, reason: str = ""
+) -> Iterator[Context]:
+    """Attribute everything done inside to ``actor``, coming from ``where``."""
+    context = Context(actor, where or Where(), at, reason)
+    token = _context.set(context)
+    try:
+        yield context
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Give the operations inside a reason, as the person typed it."""
+    token = _context.set(replace(current(), reason=reason.strip()))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Collect what is recorded inside and write it in one statement at the end. Nested calls join the outer one."""
+    if _batch.get() is not None:
+        yield
+        return
+    batch: list[Any] = []
+    token = _batch.set(batch)
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+    batch_finished.send(sender=None, batch=batch)
+
+
+def open_batch() -> list[Any] | None:
+    """Return the list that ``together()`` collects into, or None outside of one."""
+    return _batch.get()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A declared operation and, once it has failed, the machine code and the sentence that say why."""
+
+    operation: Operation
+    account_id: int
+    target: Model | None = None
+    parent: Model | None = None
+    name: str = ""
+    code: str = ""
+    sentence: str = ""
+
+    def refuse(self, code: str, sentence: str) -> None:
+        """Mark the attempt as refused, for a caller that answers with a page instead of an exception."""
+        self.code, self.sentence = code, sentence
+
+
+@contextmanager
+def attempting(
+    operation: Operation,
+    *,
+    account_id: int,
+    target: Model | None = None,
+    parent: Model | None = None,
+    name: str = "",
+) -> Iterator[Attempt]:
+    """Declare the operation that is attempted inside; leave exactly one failure entry if it does not come about.
+
+    Args:
+        target: what the operation is about, when it exists already.
+        parent: what a new thing would have become part of (an app, a team), when ``target`` does not exist yet.
+        name: the name typed for a thing that does not exist yet.
+
+    Raises:
+        TransactionManagementError: inside a transaction, whose rollback would take the failure entry with it.
+    """
+    _refuse_transaction(operation)
+    attempt = Attempt(operation, account_id, copy(target), parent, name)  # a form may write into the original
+    try:
+        yield attempt
+    except Exception as error:
+        if not getattr(error, "attempt_recorded", False):
+            attempt.refuse(*_explain(error))
+            attempt_failed.send(sender=None, attempt=attempt)
+            error.attempt_recorded = True  # type: ignore[attr-defined]
+        raise
+    if attempt.code:
+        attempt_failed.send(sender=None, attempt=attempt)
+
+
+def _refuse_transaction(operation: Operation) -> None:
+    blocks = transaction.get_connection().atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:
+        raise transaction.TransactionManagementError(
+            f"attempting({operation.name}) was entered inside a transaction: its failure entry would be rolled back "
+            "with it. Enter attempting() first and transaction.atomic() inside."
+        )
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """Return code and sentence for an exception; never its own text when that could hold data."""
+    match error:
+        case _ if hasattr(error, "code") and hasattr(error, "sentence"):
+            return str(error.code), str(error.sentence)
+        case PermissionDenied():
+            return "permission_denied", str(error) or "Permission denied."
+        case ValidationError():
+            return "invalid", " ".join(error.messages)
+        case ProtectedError() | RestrictedError():
+            return "in_use", "Other things still use it."
+        case IntegrityError():
+            return "conflict", "It conflicts with something that exists already."
+        case Http404() | ObjectDoesNotExist():
+            return "not_found", "It does not exist."
+        case _:
+            return "internal_error", "An unexpected error stopped it; nothing was changed."

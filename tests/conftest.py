@@ -1,0 +1,57 @@
+"""One PostgreSQL for all tests, in a temporary folder; Django is set up on it before any test is read."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlcenter.local_postgres import LocalPostgres
+
+FAST_BUT_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="controlcenter-tests-")))
+        folder.chmod(0o711)  # PostgreSQL refuses to run as root, so another user must come through.
+        given = os.environ.get("TEST_DATABASE_URL")
+        database = given or stack.enter_context(LocalPostgres(folder / "postgres", *FAST_BUT_FORGETFUL)).url
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "controlcenter.settings",
+            "DATABASE_URL": database,
+            "SECRET_KEY": "only-for-tests-" * 4,
+            "INSECURE_HTTP": "1",
+        }
+        for name in ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TRUSTED_PROXIES"):
+            os.environ.pop(name, None)
+        _make_settings_quick(folder)
+        config.add_cleanup(stack.pop_all().close)
+
+
+def _make_settings_quick(folder: Path) -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STATIC_ROOT = folder / "static"
+    settings.STATIC_ROOT.mkdir()
+    # pytest-django's live server finds static files by their own names only.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_may_empty_the_log() -> Iterator[None]:
+    """Tests with real transactions end by emptying all tables, which the triggers of the log refuse."""
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    execute_sql_flush = BaseDatabaseOperations.execute_sql_flush
+
+    def without_triggers(self: Any, statements: Sequence[str]) -> None:
+        execute_sql_flush(self, ["SET LOCAL session_replication_role = replica", *statements])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", without_triggers)
+        yield
