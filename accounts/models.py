@@ -117,6 +117,9 @@ class User(AbstractBaseUser, TrackedModel):
 
     objects = UserManager()
 
+    loaded_memberships: "list[Member]"
+    """All memberships; set on who is signed in, by ``accounts.backends``."""
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["slug"]
 

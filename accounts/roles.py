@@ -18,19 +18,19 @@ class Role(TextChoices):
 
 
 class Permission(StrEnum):
-    """Something that a role may or may not do; the value completes "… needs the role …"."""
+    """Something that a role may or may not do; the value completes "Only … may"."""
 
-    READ_LOG = "Reading the log"
-    EXPORT_LOG = "Exporting the log"
-    MANAGE_MEMBERS = "Inviting, changing and removing members"
-    MANAGE_TEAMS = "Managing teams"
-    MANAGE_APPS = "Creating, duplicating and deleting apps"
-    EDIT_APPS = "Editing apps"
-    MANAGE_RESOURCES = "Changing models, workflows and modules"
-    MANAGE_COLLABORATORS = "Managing collaborators"
-    MANAGE_COMPUTE = "Managing compute"
-    MANAGE_ACCOUNT = "Changing the plan and deleting the organization"
-    SEE_PLAN = "Seeing plan and billing"
+    READ_LOG = "read the log"
+    EXPORT_LOG = "export the log"
+    MANAGE_MEMBERS = "invite, change or remove members"
+    MANAGE_TEAMS = "manage teams"
+    MANAGE_APPS = "create, duplicate or delete apps"
+    EDIT_APPS = "edit this app"
+    MANAGE_RESOURCES = "change models, workflows and modules of this app"
+    MANAGE_COLLABORATORS = "manage collaborators"
+    MANAGE_COMPUTE = "manage compute"
+    MANAGE_ACCOUNT = "change the plan or delete the organization"
+    SEE_PLAN = "see plan and billing"
 
 
 class Reach(StrEnum):
@@ -80,6 +80,6 @@ class RoleDenied(PermissionDenied):
 
     def __init__(self, permission: Permission) -> None:
         labels = [role.label for role in roles_with(permission)]
-        needed = " or ".join([", ".join(labels[:-1]), labels[-1]]) if labels[1:] else labels[0]
-        self.sentence = f"{permission} needs the role {needed}."
+        who = f"the roles {', '.join(labels[:-1])} and {labels[-1]}" if labels[1:] else f"the role {labels[0]}"
+        self.sentence = f"Only {who} may {permission}."
         super().__init__(self.sentence)

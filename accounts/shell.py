@@ -1,2 +1,86 @@
-def shell(request):
-    return {}
+"""What the frame around every page shows: account, navigation, theme."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from .access import memberships_of
+from .models import Account, Member
+from .roles import Permission, Reach
+
+#           section            label             icon            url name      pages that belong to it
+NAVIGATION = (
+    ("Control Center", "Teams & Logs", "scroll-text", "logs", ("logs", "log-results", "log-entry")),
+    ("Build", "Apps", "boxes", "apps", ("apps", "app-create", "app-edit", "app-duplicate", "app-delete")),
+    ("Organization", "Plan & billing", "credit-card", "plan", ("plan",)),
+)
+THEMES = ("light", "dark")
+SIDEBARS = ("auto", "expanded", "collapsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A link of the navigation."""
+
+    label: str
+    icon: str
+    url: str
+    current: bool
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Links under one heading."""
+
+    title: str
+    items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The frame of one page."""
+
+    theme: str
+    sidebar: str
+    account: Account | None = None
+    member: Member | None = None
+    memberships: list[Member] = field(default_factory=list)
+    nav: list[Section] = field(default_factory=list)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: ``shell``. A page outside of any account is framed by the first one."""
+    theme, sidebar = request.COOKIES.get("theme", ""), request.COOKIES.get("sidebar", "")
+    look = {
+        "theme": theme if theme in THEMES else "",
+        "sidebar": sidebar if sidebar in SIDEBARS else "auto",
+    }
+    memberships = memberships_of(request) if hasattr(request, "user") else []
+    if not memberships:
+        return {"shell": Shell(**look)}
+    member: Member = getattr(request, "member", memberships[0])
+    frame = Shell(**look, account=member.account, member=member, memberships=memberships, nav=_nav(request, member))
+    return {"shell": frame}
+
+
+def _may_open(name: str, member: Member) -> bool:
+    match name:
+        case "logs":
+            return member.account.plan.audit_log and member.reach(Permission.READ_LOG) is not Reach.NONE
+        case "plan":
+            return member.reach(Permission.SEE_PLAN) is not Reach.NONE
+        case _:
+            return True
+
+
+def _nav(request: HttpRequest, member: Member) -> list[Section]:
+    here = request.resolver_match.url_name if request.resolver_match else None
+    sections: dict[str, list[Item]] = {}
+    for title, label, icon, name, pages in NAVIGATION:
+        locked = not _may_open(name, member)
+        item = Item(label, icon, reverse(name, args=[member.account.slug]), here in pages, locked)
+        sections.setdefault(title, []).append(item)
+    return [Section(title, items) for title, items in sections.items()]

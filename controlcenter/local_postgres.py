@@ -100,7 +100,8 @@ class LocalPostgres:
 
     def kill(self) -> None:
         """Ends it the way a power cut does, for tests of what survives one."""
-        assert self.process is not None, "only a server that was started here can be killed"
+        if self.process is None:
+            raise PostgresError("Only a server that was started here can be killed here.")
         self.process.kill()
         self.process.wait()
 

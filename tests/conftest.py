@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ FAST_BUT_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=o
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # An end that still cleans up.
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="controlcenter-tests-")))
         folder.chmod(0o711)  # PostgreSQL refuses to run as root, so another user must come through.

@@ -119,7 +119,10 @@ def sign_in() -> Callable[..., None]:
 
 @pytest.fixture
 def axe() -> Callable[[Page], list[str]]:
-    """Returns one line for each accessibility rule that the page breaks, with the places."""
+    """Returns one line for each accessibility rule that the page breaks, with the places.
+
+    For pages with JavaScript only: without it axe waits for ever on its own timers.
+    """
 
     def axe(page: Page) -> list[str]:
         violations = Axe().run(page).response["violations"]

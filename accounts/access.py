@@ -1,0 +1,70 @@
+"""Who may open a page of an account. Somebody else's account does not exist: 404, not 403."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+
+from controlcenter.context import attempting
+from controlcenter.operations import Operation
+
+from .models import Account, Member
+from .roles import Permission, Reach, RoleDenied
+
+P = ParamSpec("P")
+Page = Callable[Concatenate[HttpRequest, Member, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
+
+
+def memberships_of(request: HttpRequest) -> list[Member]:
+    """Return all memberships of who is signed in, with account and plan."""
+    return request.user.loaded_memberships if request.user.is_authenticated else []
+
+
+def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[P]]:
+    """Make a page of one account: its view gets the membership of who is signed in, others don't get in.
+
+    Args:
+        attempts: the operation that a POST to the page attempts, so that a stranger's is recorded as refused.
+    """
+
+    def decorate(page: Page[P]) -> View[P]:
+        @wraps(page)
+        def view(request: HttpRequest, account_slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            member = next((m for m in memberships_of(request) if m.account.slug == account_slug), None)
+            if member:
+                request.member = member  # type: ignore[attr-defined]
+                return page(request, member, *args, **kwargs)
+            if attempts and request.method == "POST":
+                _record_stranger(request, account_slug, attempts)
+            if request.user.is_authenticated:
+                raise Http404
+            return redirect_to_login(request.get_full_path())
+
+        return view
+
+    return decorate
+
+
+def require(member: Member, permission: Permission) -> None:
+    """Raise ``RoleDenied`` unless the member's role carries the permission, as far as it goes."""
+    if member.reach(permission) is Reach.NONE:
+        raise RoleDenied(permission)
+
+
+def _record_stranger(request: HttpRequest, account_slug: str, operation: Operation) -> None:
+    account = Account.objects.filter(slug=account_slug).first()
+    if account is None:
+        return
+    with attempting(operation, account_id=account.pk) as attempt:
+        if request.user.is_authenticated:
+            attempt.refuse("not_a_member", "Who tried is not a member of the organization.")
+        else:
+            attempt.refuse("not_signed_in", "Nobody was signed in.")
+
+
+def names(members: Any) -> list[str]:
+    """Return the full names of some members' users."""
+    return [member.user.full_name for member in members]

@@ -1,0 +1,143 @@
+"""From the address of a log page to its entries. A filter that is wrong shows its error and no entries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import django_filters
+from django import forms
+from django.db.models import F, Value
+from django.db.models.fields.json import KT
+from django.http import QueryDict
+
+from accounts.models import Account
+from controlcenter.operations import Operation
+from controlcenter.resources.models import App
+
+from .models import Entry
+from .periods import DEFAULT_PRESET, DEFAULT_ZONE, PeriodField
+from .querysets import EntryQuerySet
+
+MOST_APPS = 1000
+PAGE_PARAMETERS = ("before", "after", "event")
+PARAMETERS = ("app", "range", "from", "to", "tz", *PAGE_PARAMETERS)
+
+
+@dataclass(slots=True)
+class AppOption:
+    """One line of the app picker: an id and every app that bears or bore it."""
+
+    slug: str
+    name: str
+    deleted: bool
+    app_ids: list[int]
+    selected: bool = False
+
+
+def app_options(account: Account) -> list[AppOption]:
+    """Return all apps of an account, then the deleted ones that the log still tells of: one query."""
+    live = (
+        App.objects.for_account(account)
+        .order_by("slug")
+        .annotate(deleted=Value(False))
+        .values_list("pk", "slug", "name", "deleted")[:MOST_APPS]
+    )
+    gone = (
+        Entry.objects.for_account(account.pk)
+        .with_operation(Operation.APPLICATION_DELETE)
+        .succeeded()
+        .newest_first()
+        .annotate(slug=KT("targets__0__id"), name=F("slug"), deleted=Value(True))
+        .values_list("app_id", "slug", "name", "deleted")[:MOST_APPS]
+    )
+    options: dict[str, AppOption] = {}
+    rows = live.union(gone, all=True)
+    for app_id, slug, name, deleted in sorted(rows, key=lambda row: (row[3], row[1])):
+        options.setdefault(slug, AppOption(slug, name, deleted, [])).app_ids.append(app_id)
+    return list(options.values())
+
+
+class PeriodFilter(django_filters.Filter):
+    """Entries within whole days of a zone."""
+
+    field_class = PeriodField
+
+
+class EntryFilterSet(django_filters.FilterSet):
+    """The filters of the log page."""
+
+    app = django_filters.MultipleChoiceFilter(
+        method="in_apps",
+        distinct=False,
+        error_messages={"invalid_choice": "There is no app “%(value)s” in this account. Choose one from the list."},
+    )
+    period = PeriodFilter(method="in_period")
+    before = django_filters.UUIDFilter(method="as_is", error_messages={"invalid": "before= is no entry id."})
+    after = django_filters.UUIDFilter(method="as_is", error_messages={"invalid": "after= is no entry id."})
+
+    class Meta:
+        model = Entry
+        fields: Sequence[str] = ()
+
+    def __init__(self, data: QueryDict, queryset: EntryQuerySet, options: list[AppOption]) -> None:
+        super().__init__(data, queryset)
+        self.options = options
+        self.filters["app"].field.choices = [(option.slug, option.name) for option in options]
+
+    @property
+    def entries(self) -> EntryQuerySet:
+        """What was asked for; nothing at all when it was asked wrongly."""
+        entries: EntryQuerySet = self.qs if self.is_valid() else self.queryset.none()
+        return entries
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong, in sentences."""
+        return [message for messages in self.form.errors.values() for message in messages]
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The cleaned values of what was asked for."""
+        return self.form.cleaned_data
+
+    def get_form_class(self) -> type[forms.Form]:
+        """Return the form, which refuses parameters it does not know."""
+        form_class: type[forms.Form] = super().get_form_class()
+        return type("EntryFilterForm", (_StrictForm, form_class), {})
+
+    def in_apps(self, entries: EntryQuerySet, name: str, slugs: list[str]) -> EntryQuerySet:
+        """Entries of any of the chosen apps."""
+        ids = {app_id for option in self.options if option.slug in slugs for app_id in option.app_ids}
+        return entries.for_apps(sorted(ids))
+
+    def in_period(self, entries: EntryQuerySet, name: str, period: Any) -> EntryQuerySet:
+        """Entries from the first moment of the first day to the last of the last."""
+        return entries.since(period.begins).before(period.ends)
+
+    def as_is(self, entries: EntryQuerySet, name: str, value: Any) -> EntryQuerySet:
+        """Cursors place the page, they filter nothing."""
+        return entries
+
+    def as_query(self, **page: Any) -> str:
+        """Return the shortest query that asks for the same, with a cursor or an open entry."""
+        return urlencode([*self.filter_query(), *((name, value) for name, value in page.items() if value)])
+
+    def filter_query(self) -> list[tuple[str, str]]:
+        """Return the filters as query parameters in a fixed order, defaults left out."""
+        if not self.is_valid():
+            return [(name, value) for name in self.data for value in self.data.getlist(name)]
+        chosen = self.chosen
+        slugs = [("app", option.slug) for option in self.options if option.slug in chosen["app"]]
+        return [*slugs, *chosen["period"].as_query().items()]
+
+
+class _StrictForm(forms.Form):
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in self.data:
+            if name not in PARAMETERS:
+                self.add_error(None, f"There is no filter “{name}”. Known are: {', '.join(PARAMETERS)}.")
+        if cleaned.get("before") and cleaned.get("after"):
+            self.add_error(None, "A page lies before one entry or after one, not both.")
+        return cleaned

@@ -1,0 +1,75 @@
+// The shell of every page: theme, sidebar, menus, messages. Each part works as a plain form or link without this file.
+const root = document.documentElement;
+const find = (selector, scope = document) => scope.querySelector(selector);
+const findAll = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+const YEAR = 31536000;
+
+/* preferences: the cookies that the server writes when a form is posted */
+const remember = (name, value) => {
+  const secure = location.protocol === 'https:' ? '; secure' : '';
+  document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=lax${secure}`;
+};
+const choose = {
+  theme(value) {
+    if (value === 'system') delete root.dataset.theme; else root.dataset.theme = value;
+    for (const button of findAll('.mi[name=theme]')) button.setAttribute('aria-pressed', String(button.value === value));
+  },
+  sidebar(value) {
+    find('.shell').dataset.sidebar = value;
+    find(value === 'collapsed' ? '.expand' : '.collapse').focus();
+  },
+};
+const otherTheme = () => {
+  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  return dark ? 'light' : 'dark';
+};
+document.addEventListener('submit', (event) => {
+  const button = event.submitter;
+  if (!event.target.matches('[data-preferences]') || !(button?.name in choose)) return;
+  event.preventDefault();
+  const value = button.matches('[data-other-theme]') ? otherTheme() : button.value;
+  choose[button.name](value);
+  remember(button.name, value);
+});
+
+/* single-key shortcuts can be turned off; they exist only with script, so the choice lives in the browser */
+const shortcuts = find('[data-shortcuts]');
+const setShortcuts = (on) => {
+  root.dataset.shortcuts = on ? 'on' : 'off';
+  shortcuts?.setAttribute('aria-pressed', String(on));
+};
+setShortcuts(localStorage.getItem('shortcuts') !== 'off');
+shortcuts?.addEventListener('click', () => {
+  const on = root.dataset.shortcuts === 'off';
+  localStorage.setItem('shortcuts', on ? 'on' : 'off');
+  setShortcuts(on);
+});
+document.addEventListener('keydown', (event) => {
+  const typing = event.target.closest('input, textarea, select, [contenteditable], [popover]:popover-open, dialog');
+  if (root.dataset.shortcuts === 'off' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = { '[': findAll('.quick [name=sidebar]').find((button) => button.offsetWidth), '/': find('[data-find]') }[event.key];
+  if (!target) return;
+  event.preventDefault();
+  if (event.key === '[') target.click(); else target.focus();
+});
+
+/* messages are spoken once and go away */
+const toasts = findAll('.toast');
+if (toasts.length) setTimeout(() => { find('#say').textContent = toasts.map((toast) => toast.textContent.trim()).join(' '); }, 200);
+for (const toast of toasts) {
+  const leave = () => { if (toast.matches(':hover, :focus-within')) setTimeout(leave, 2000); else toast.remove(); };
+  find('[data-dismiss]', toast).addEventListener('click', () => toast.remove());
+  if (!toast.matches('.bad')) setTimeout(leave, 10000);
+}
+
+/* menus are placed by CSS anchors; this is for browsers without them */
+if (!CSS.supports('position-area: block-end')) document.addEventListener('toggle', (event) => {
+  const menu = event.target;
+  const button = menu.matches('.pop') && event.newState === 'open' && find(`[popovertarget="${menu.id}"]`);
+  if (!button) return;
+  const box = button.getBoundingClientRect();
+  const left = menu.matches('.start, .up') ? box.left : box.right - menu.offsetWidth;
+  menu.style.setProperty('--x', `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8))}px`);
+  menu.style.setProperty('--y', `${menu.matches('.up') ? box.top - menu.offsetHeight - 6 : box.bottom + 6}px`);
+  menu.dataset.placed = '';
+}, true);
