@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -43,7 +43,7 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
                 raise Http404
             return redirect_to_login(request.get_full_path())
 
-        return view
+        return cast("View[P]", view)
 
     return decorate
 

@@ -16,7 +16,7 @@ class MembershipBackend(ModelBackend):
             .order_by("account__name", "pk")
         )
         if not memberships:
-            user = User.objects.filter(pk=user_id).first()
+            user: User | None = User._default_manager.filter(pk=user_id).first()
         else:
             user = memberships[0].user
             for member in memberships:

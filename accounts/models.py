@@ -28,7 +28,7 @@ valid_slug = RegexValidator(
 class SlugField(models.CharField):  # type: ignore[type-arg]
     """The public id of a thing, as it stands in addresses and in the log."""
 
-    def __init__(self, *names: str, **options: Any) -> None:
+    def __init__(self, *names: Any, **options: Any) -> None:
         super().__init__(*names, **{"max_length": 64, "validators": [valid_slug], **options})
 
 
@@ -115,7 +115,7 @@ class User(AbstractBaseUser, TrackedModel):
     is_staff = models.BooleanField("support staff", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
 
     loaded_memberships: "list[Member]"
     """All memberships; set on who is signed in, by ``accounts.backends``."""
@@ -199,6 +199,9 @@ class InvitationQuerySet(TrackedQuerySet["Invitation"]):
         return self.filter(state=Invitation.State.PENDING, expires_at__gt=now)
 
 
+InvitationManager = models.Manager.from_queryset(InvitationQuerySet)
+
+
 class Invitation(TrackedModel):
     """An e-mail address asked to join an organization."""
 
@@ -217,7 +220,7 @@ class Invitation(TrackedModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
 
-    objects = models.Manager.from_queryset(InvitationQuerySet)()
+    objects: ClassVar[InvitationManager] = InvitationManager()
 
     class Meta(TrackedModel.Meta):
         constraints = (

@@ -16,9 +16,7 @@ def make_standard_plans() -> None:
     present = set(Plan.objects.values_list("slug", flat=True))
     for slug, name, audit_log, retention_days, rank in STANDARD:
         if slug not in present:
-            Plan.objects.create(
-                slug=slug, name=name, audit_log=audit_log, retention_days=retention_days, rank=rank
-            )
+            Plan.objects.create(slug=slug, name=name, audit_log=audit_log, retention_days=retention_days, rank=rank)
 
 
 def make_platform() -> None:

@@ -1,6 +1,6 @@
 """What the frame around every page shows: account, navigation, theme."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -54,16 +54,13 @@ class Shell:
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: ``shell``. A page outside of any account is framed by the first one."""
     theme, sidebar = request.COOKIES.get("theme", ""), request.COOKIES.get("sidebar", "")
-    look = {
-        "theme": theme if theme in THEMES else "",
-        "sidebar": sidebar if sidebar in SIDEBARS else "auto",
-    }
+    frame = Shell(theme if theme in THEMES else "", sidebar if sidebar in SIDEBARS else "auto")
     memberships = memberships_of(request) if hasattr(request, "user") else []
     if not memberships:
-        return {"shell": Shell(**look)}
+        return {"shell": frame}
     member: Member = getattr(request, "member", memberships[0])
-    frame = Shell(**look, account=member.account, member=member, memberships=memberships, nav=_nav(request, member))
-    return {"shell": frame}
+    nav = _nav(request, member)
+    return {"shell": replace(frame, account=member.account, member=member, memberships=memberships, nav=nav)}
 
 
 def _may_open(name: str, member: Member) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 from django.db import DatabaseError
 
 
@@ -55,7 +56,7 @@ def tracked_models_are_observable(**_: Any) -> list[CheckMessage]:
                 id="auditlog.E003",
             )
             for field in model._meta.many_to_many
-            if field.remote_field.through._meta.auto_created
+            if (through := field.remote_field.through) and through._meta.auto_created
         ]
     return problems
 
@@ -72,7 +73,7 @@ def default_partition_is_empty(databases: Sequence[str] | None = None, **_: Any)
     if empty:
         return []
     return [
-        Warning(
+        Caution(
             "auditlog_entry_default holds entries: a month had no partition when they were written.",
             hint="Run manage.py make_partitions every day, and move these rows into a partition of their month.",
             id="auditlog.W001",

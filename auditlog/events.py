@@ -133,7 +133,7 @@ def _differences(change: Change) -> Changes:
     before, after = change.before or {}, change.after or {}
     names = {**before, **after}
     pairs = {name: (before.get(name), after.get(name)) for name in names}
-    empty = (None, "", [])
+    empty: tuple[Any, ...] = (None, "", [])
     return {
         name: (old, new) for name, (old, new) in pairs.items() if old != new and not (old in empty and new in empty)
     }
@@ -162,7 +162,8 @@ def _shown_value(change: Change, row: Tracked, name: str, values: dict[str, Any]
 def _public_id_of(instance: DjangoModel, field: "ForeignKey[Any, Any]", key: Any) -> str:
     related = getattr(instance, field.name)
     if related is None or related.pk != key:
-        related = field.related_model._base_manager.filter(pk=key).first()
+        model: Any = field.related_model
+        related = model._base_manager.filter(pk=key).first()
     return _target_of(related).id if related is not None else str(key)
 
 
@@ -212,7 +213,7 @@ def _load_relations(changes: Sequence[Change]) -> None:
             for relation in model._meta.fields:
                 key = (relation.related_model, getattr(instance, relation.attname))
                 if isinstance(relation, ForeignKey) and key in deleted:
-                    relation.set_cached_value(instance, deleted[key])  # type: ignore[index]
+                    relation.set_cached_value(instance, deleted[key])
         prefetch_related_objects(of_model, *row.relations)
 
 

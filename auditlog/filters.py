@@ -16,7 +16,7 @@ from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
 from .models import Entry
-from .periods import DEFAULT_PRESET, DEFAULT_ZONE, PeriodField
+from .periods import PeriodField
 from .querysets import EntryQuerySet
 
 MOST_APPS = 1000
@@ -58,13 +58,13 @@ def app_options(account: Account) -> list[AppOption]:
     return list(options.values())
 
 
-class PeriodFilter(django_filters.Filter):
+class PeriodFilter(django_filters.Filter):  # type: ignore[misc]
     """Entries within whole days of a zone."""
 
     field_class = PeriodField
 
 
-class EntryFilterSet(django_filters.FilterSet):
+class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """The filters of the log page."""
 
     app = django_filters.MultipleChoiceFilter(
@@ -99,7 +99,8 @@ class EntryFilterSet(django_filters.FilterSet):
     @property
     def chosen(self) -> dict[str, Any]:
         """The cleaned values of what was asked for."""
-        return self.form.cleaned_data
+        cleaned: dict[str, Any] = self.form.cleaned_data
+        return cleaned
 
     def get_form_class(self) -> type[forms.Form]:
         """Return the form, which refuses parameters it does not know."""

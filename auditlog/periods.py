@@ -167,6 +167,6 @@ def _zone(name: str) -> ZoneInfo:
 
 def _date(label: str, text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
+        return date.fromisoformat(text)
     except ValueError:
         raise ValidationError(f"{label} is “{text}”, which is no date. Write it as 2026-11-22.") from None

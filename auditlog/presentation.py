@@ -1,7 +1,6 @@
 """How an entry reads on a page."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -58,13 +57,14 @@ class Row:
         self.initials, self.avatar = initials_of(person), avatar_of(actor.get("id", ""))
         self.label = Operation(entry.operation).label
         self.sentence: str = event["sentence"]
-        self.app_name: str = event["app"]["name"] if event["app"] else ""
+        self.app_name = _app_around(event)
         self.source_ip = entry.source_ip
         self.client = client_of(where.get("agent", ""))
         self.success = entry.success
         failure = event["failure"] or {}
         self.failure_code: str = failure.get("code", "")
         self.failure_sentence: str = failure.get("sentence", "")
+        self.failure_label = self.failure_code.replace("_", " ").capitalize()
 
     def _actor_context(self, entry: Entry, actor: dict[str, Any], person: str) -> str:
         if actor.get("token"):
@@ -90,6 +90,7 @@ class Details(Row):
         self.actor_id: str = actor.get("id", "")
         self.token_name: str = actor.get("token_name", "")
         self.app_id: str = event["app"]["id"] if event["app"] else ""
+        self.app_name = event["app"]["name"] if event["app"] else ""
         self.targets = [
             Target(target["type"].replace("_", " ").capitalize(), target["id"], target["name"])
             for target in event["targets"]
@@ -134,6 +135,12 @@ def _in_words(value: Any, subjects: dict[str, Subject]) -> str | None:
             return json.dumps(value, ensure_ascii=False, sort_keys=True)
         case _:
             return str(value)
+
+
+def _app_around(event: dict[str, Any]) -> str:
+    """Return the name of the app that something lies in; "" when the sentence is about the app itself."""
+    app, targets = event["app"], event["targets"]
+    return app["name"] if app and any(target["type"] != "app" for target in targets[:1]) else ""
 
 
 def _person(entry: Entry, actor: dict[str, Any]) -> str:

@@ -124,8 +124,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         of_one = rows.filter(app_id=RawSQL("picked.app_id", ())).values("id")[:size]
         sql, params = of_one.query.sql_with_params()
         order = "ASC" if newer_than else "DESC"
-        merged = RawSQL(
-            f"SELECT merged.id FROM unnest(%s::bigint[]) AS picked(app_id) CROSS JOIN LATERAL ({sql}) AS merged"
+        merged = RawSQL(  # noqa: S611
+            f"SELECT merged.id FROM unnest(%s::bigint[]) AS picked(app_id) CROSS JOIN LATERAL ({sql}) AS merged"  # noqa: S608
             f" ORDER BY merged.id {order} LIMIT {size:d}",
             (list(self._apps), *params),
         )
@@ -133,7 +133,7 @@ class EntryQuerySet(models.QuerySet["Entry"]):
 
     def _count_column(self) -> RawSQL:
         sql, params = self.order_by().values("id")[: COUNT_LIMIT + 1].query.sql_with_params()
-        return RawSQL(f"SELECT count(*) FROM ({sql}) AS counted", params, output_field=models.IntegerField())
+        return RawSQL(f"SELECT count(*) FROM ({sql}) AS counted", params, output_field=models.IntegerField())  # noqa: S608, S611
 
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]

@@ -57,7 +57,9 @@ def record_saved(sender: type[Model], instance: Model, update_fields: frozenset[
     recorder.record([Change(instance, before, after, _now())])
 
 
-def _values_after(instance: Model, before: dict[str, Any] | None, update_fields: frozenset[str] | None) -> dict[str, Any]:
+def _values_after(
+    instance: Model, before: dict[str, Any] | None, update_fields: frozenset[str] | None
+) -> dict[str, Any]:
     row = row_for(type(instance))
     if any(hasattr(getattr(instance, field.attname), "resolve_expression") for field in row.fields):
         instance = type(instance)._base_manager.get(pk=instance.pk)

@@ -31,7 +31,7 @@ COLUMNS = {
     "body": "bytea",
     "leaf": "bytea",
 }
-INSERT = "INSERT INTO auditlog_entry ({}) SELECT * FROM unnest({})".format(
+INSERT = "INSERT INTO auditlog_entry ({}) SELECT * FROM unnest({})".format(  # noqa: S608
     ", ".join(COLUMNS), ", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())
 )
 

@@ -3,7 +3,7 @@
 import django_tables2 as tables
 
 
-class EntryTable(tables.Table):
+class EntryTable(tables.Table):  # type: ignore[misc]
     """When, who, what, where and status, newest first."""
 
     when = tables.Column("When")

@@ -91,7 +91,8 @@ class Tracked:
         return tuple(sorted(found | {field.name for field in self.fields if isinstance(field, ForeignKey)}))
 
     def _relation(self, path: str) -> str:
-        model, steps = self.model, []
+        steps: list[str] = []
+        model: Any = self.model
         for step in path.split(".") if path else []:
             field = model._meta.get_field(step) if step in {f.name for f in model._meta.fields} else None
             if not isinstance(field, ForeignKey):
@@ -118,12 +119,13 @@ def _user(_: DjangoModel, changes: Changes) -> Op | None:
 
 def _invitation(invitation: DjangoModel, changes: Changes) -> Op | None:
     state = Invitation.State
-    return {
+    answers: dict[Any, Op] = {
         state.ACCEPTED: Op.ORGANIZATION_MEMBER_INVITATION_ACCEPT,
         state.DECLINED: Op.ORGANIZATION_MEMBER_INVITATION_DECLINE,
         state.CANCELLED: Op.ORGANIZATION_MEMBER_INVITATION_CANCEL,
         state.EXPIRED: Op.ORGANIZATION_MEMBER_INVITATION_EXPIRE,
-    }.get(changes["state"][1] if "state" in changes else None)
+    }
+    return answers.get(changes["state"][1]) if "state" in changes else None
 
 
 def _token(_: DjangoModel, changes: Changes) -> Op | None:

@@ -173,34 +173,61 @@ class Listing:
     def _state(self) -> dict[str, str]:
         everything = reverse("logs", args=[self.account.slug])
         if not self.valid:
-            return _state("invalid", "These filters can't be used", "No entries are shown until they are corrected.",
-                          "Clear filters", everything)
+            return _state(
+                "invalid",
+                "These filters can't be used",
+                "No entries are shown until they are corrected.",
+                "Clear filters",
+                everything,
+            )
         if self.page.entries:
             return {"state": "rows"}
         if self.filters.chosen["before"] or self.filters.chosen["after"]:
-            return _state("nothing", "No entries on this page", "There is nothing further on this side.",
-                          "Back to the newest", self.address(before=""))
+            return _state(
+                "nothing",
+                "No entries on this page",
+                "There is nothing further on this side.",
+                "Back to the newest",
+                self.address(before=""),
+            )
         if self.period.ends <= self.kept_since:
             day = f"{self.kept_since:%b} {self.kept_since.day}, {self.kept_since.year}"
-            return _state("too-early", "These dates are older than what is kept",
-                          f"The {self.account.plan} plan keeps entries for {self.account.plan.retention_days} days: "
-                          f"the oldest are of {day}.", "Show the oldest kept",
-                          f"{everything}?{urlencode({'from': self.kept_since.date(), 'to': self.kept_since.date()})}")
+            return _state(
+                "too-early",
+                "These dates are older than what is kept",
+                f"The {self.account.plan} plan keeps entries for {self.account.plan.retention_days} days: "
+                f"the oldest are of {day}.",
+                "Show the oldest kept",
+                f"{everything}?{urlencode({'from': self.kept_since.date(), 'to': self.kept_since.date()})}",
+            )
         if not Entry.objects.visible_to(self.member).since(self.kept_since).exists():
-            return _state("empty", "Nothing is recorded yet", "Create an app, and it will be the first entry here.",
-                          "Go to apps", reverse("apps", args=[self.account.slug]))
+            return _state(
+                "empty",
+                "Nothing is recorded yet",
+                "Create an app, and it will be the first entry here.",
+                "Go to apps",
+                reverse("apps", args=[self.account.slug]),
+            )
         return self._nothing(everything)
 
     def _nothing(self, everything: str) -> dict[str, str]:
         if self.filters.chosen["app"]:
             dates = urlencode(self.period.as_query())
-            return _state("nothing", "No entries of these apps in these dates",
-                          f"Looked at {self.period.label}. Other apps may have entries then.",
-                          "Show all apps", f"{everything}?{dates}" if dates else everything)
+            return _state(
+                "nothing",
+                "No entries of these apps in these dates",
+                f"Looked at {self.period.label}. Other apps may have entries then.",
+                "Show all apps",
+                f"{everything}?{dates}" if dates else everything,
+            )
         wider = {"range": "6m"} if self.period.preset != "6m" else {"from": self.kept_since.date()}
-        return _state("nothing", "No entries in these dates", f"Looked at {self.period.label}, {self.period.zone.key}.",
-                      "Look at the last 6 months" if "range" in wider else "Look at all that is kept",
-                      f"{everything}?{urlencode(wider)}")
+        return _state(
+            "nothing",
+            "No entries in these dates",
+            f"Looked at {self.period.label}, {self.period.zone.key}.",
+            "Look at the last 6 months" if "range" in wider else "Look at all that is kept",
+            f"{everything}?{urlencode(wider)}",
+        )
 
 
 def count_label(count: int) -> str:

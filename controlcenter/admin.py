@@ -3,7 +3,7 @@
 Successes are recorded where the rows are written; this is about what did not come about.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
@@ -50,12 +50,14 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     list_per_page = 50
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> type[ModelForm[Any]]:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any
+    ) -> "type[ModelForm[Any]]":
         """Return the form; fixed fields are shown, and part of unique constraints, but keep their value."""
         form: type[ModelForm[Any]] = super().get_form(request, obj, change=change, **options)
         for name in self.fixed if obj else ():
-            if name in form.base_fields:  # type: ignore[attr-defined]
-                form.base_fields[name].disabled = True  # type: ignore[attr-defined]
+            if name in form.base_fields:
+                form.base_fields[name].disabled = True
         return form
 
     def changeform_view(
@@ -64,22 +66,22 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show or save the form of a new or an existing row."""
         if request.method != "POST":
             return super().changeform_view(request, object_id, form_url, extra_context)
-        with self._attempt_on(request, object_id, self.creates, self.updating_operation) as attempt:
+        with self._attempt_to_save(request, object_id) as attempt:
             response = super().changeform_view(request, object_id, form_url, extra_context)
             refuse_if_turned_down(attempt, response)
         return response
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Ask for or carry out the deletion of one row."""
+        """Ask for, or carry out, the deletion of one row."""
         if request.method != "POST":
             return super().delete_view(request, object_id, extra_context)
-        with self._attempt_on(request, object_id, self.deletes) as attempt:
+        with self.attempt_on(self._find(request, object_id), self.deletes, object_id) as attempt:
             response = super().delete_view(request, object_id, extra_context)
             refuse_if_turned_down(attempt, response)
         return response
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the list or carry out an action on what is selected, all or nothing."""
+        """Show the list, or carry out an action on what is selected: on all of it or on nothing."""
         operation = self._posted_action(request)
         if operation is None:
             return super().changelist_view(request, extra_context)
@@ -89,15 +91,124 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return response
 
     def updating_operation(self, request: HttpRequest, target: Any) -> Operation:
-        """Return the operation that a posted form attempts on ``target``."""
+        """Return the operation that the posted form attempts on ``target``."""
         return self.updates
 
-    def account_id_of(self, thing: Any, path: str | None) -> int:
-        """Return the id of the account that a path of relations leads to; else the platform's."""
-        for step in filter(None, (path or "").split(".")):
-            thing = getattr(thing, step, None)
-        return Account.PLATFORM_ID if thing is None or path is None else thing.pk
-
     @contextmanager
-    def _attempt_on(self, request: HttpRequest, object_id: str | None, creates: Operation, updates: Any = None) -> Iterator[Attempt]:
-        raise NotImplementedError
+    def attempt_on(self, target: Any, operation: Operation, object_id: str) -> Iterator[Attempt]:
+        """Declare an operation on a row. Raises ``Http404``, as a recorded failure, when there is no such row."""
+        name = object_id[:LONGEST_NAME] if target is None else ""
+        account_id = _owner_of(target, self.belongs_to)
+        with attempting(operation, account_id=account_id, target=target, name=name) as attempt:
+            if target is None:
+                raise Http404
+            yield attempt
+
+    def _attempt_to_save(self, request: HttpRequest, object_id: str | None) -> AbstractContextManager[Attempt]:
+        if object_id is None:
+            return self._attempt_to_create(request)
+        target = self._find(request, object_id)
+        return self.attempt_on(target, self.updating_operation(request, target), object_id)
+
+    def _attempt_to_create(self, request: HttpRequest) -> AbstractContextManager[Attempt]:
+        relation, _, path = (self.belongs_to or "").partition(".")
+        parent = self._posted_relation(request, relation) if relation else None
+        account_id = _owner_of(parent, path)
+        if isinstance(parent, Account):
+            parent = None
+        return attempting(self.creates, account_id=account_id, parent=parent, name=self._posted_name(request))
+
+    def _attempt_on_selected(self, request: HttpRequest, operation: Operation) -> AbstractContextManager[Attempt]:
+        selected = self._find_all(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        accounts = {_owner_of(thing, self.belongs_to) for thing in selected}
+        return attempting(
+            operation,
+            account_id=accounts.pop() if len(accounts) == 1 else Account.PLATFORM_ID,
+            target=selected[0] if len(selected) == 1 else None,
+        )
+
+    def _posted_action(self, request: HttpRequest) -> Operation | None:
+        operations = {"delete_selected": self.deletes, **self.operation_of_action}
+        posted = request.POST.getlist("action") if request.method == "POST" else []
+        return next((operations[action] for action in posted if action in operations), None)
+
+    def _posted_name(self, request: HttpRequest) -> str:
+        if not self.named_by:
+            return ""
+        if isinstance(self.opts.get_field(self.named_by), ForeignKey):
+            return getattr(self._posted_relation(request, self.named_by), "slug", "")
+        return request.POST.get(self.named_by, "")[:LONGEST_NAME]
+
+    def _posted_relation(self, request: HttpRequest, name: str) -> Model | None:
+        related = self.opts.get_field(name).related_model
+        return next(iter(_rows(related, [request.POST.get(name)])), None)
+
+    def _find(self, request: HttpRequest, object_id: str) -> Any:
+        return self.get_object(request, unquote(object_id))
+
+    def _find_all(self, keys: Iterable[str]) -> list[Model]:
+        return _rows(self.model, keys, (self.belongs_to or "").replace(".", "__"))
+
+
+def _rows(model: Any, keys: Iterable[Any], relation: str = "") -> list[Model]:
+    """Return the rows with these keys, as posted: wrong ones are for the form to complain about."""
+    rows = model._base_manager.all()
+    try:
+        return list((rows.select_related(relation) if relation else rows).filter(pk__in=filter(None, keys)))
+    except (ValueError, ValidationError):
+        return []
+
+
+def _owner_of(thing: Any, path: str | None) -> int:
+    """Return the id of the account that a path of relations leads to; the platform's where it leads nowhere."""
+    if path is None:
+        return Account.PLATFORM_ID
+    for step in filter(None, path.split(".")):
+        thing = getattr(thing, step, None)
+    return Account.PLATFORM_ID if thing is None else thing.pk
+
+
+def refuse_if_turned_down(attempt: Attempt, response: HttpResponse) -> None:
+    """Mark the attempt as refused when the answer is a page that says why nothing was done."""
+    context: dict[str, Any] = getattr(response, "context_data", None) or {}
+    if context.get("protected"):
+        attempt.refuse("in_use", "Other things still use it.")
+    elif context.get("perms_lacking"):
+        attempt.refuse("permission_denied", "Permission denied.")
+    elif sentences := [sentence for form in _forms_in(context) if (sentence := sentence_of(form))]:
+        attempt.refuse("invalid", " ".join(sentences)[:LONGEST_SENTENCE])
+
+
+def _forms_in(context: dict[str, Any]) -> Iterator[BaseForm]:
+    """The forms of a page that can be wrong: Django's two password pages name theirs differently."""
+    if "adminform" in context:
+        yield context["adminform"].form
+    elif "form" in context:
+        yield context["form"]
+
+
+def sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Send people to the one page that signs in and records it; for others than support staff there is no admin."""
+    if request.user.is_authenticated and not admin.site.has_permission(request):
+        raise Http404
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+
+def change_password(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Change one's own password."""
+    if request.method != "POST" or not request.user.is_authenticated:
+        return _django_change_password(request, extra_context)
+    account_id = request.user.home_id or Account.PLATFORM_ID
+    with attempting(Operation.USER_PASSWORD_CHANGE, account_id=account_id, target=request.user) as attempt:
+        response = _django_change_password(request, extra_context)
+        refuse_if_turned_down(attempt, response)
+    return response
+
+
+_django_change_password = admin.site.password_change
+
+admin.site.site_title = admin.site.site_header = "Control Center support"
+admin.site.index_title = "Accounts, resources and logs"
+admin.site.login = sign_in  # type: ignore[method-assign]
+admin.site.logout = sign_out  # type: ignore[method-assign, assignment]
+admin.site.password_change = change_password  # type: ignore[method-assign, assignment]

@@ -4,9 +4,9 @@ The middleware, commands, jobs and tests all use the same ``acting_as``. Without
 """
 
 from collections.abc import Iterator
-from copy import copy
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +27,7 @@ batch_finished = Signal()
 """Sent with ``batch``, the list of what was collected inside ``together()``."""
 
 
-class NotRecorded(Exception):
+class NotRecorded(Exception):  # noqa: N818
     """An entry could not be written, so what it was to record must not happen."""
 
     code = "not_recorded"
@@ -41,7 +41,7 @@ class ActorType(StrEnum):
     """Kinds of actors, as they stand in an entry."""
 
     USER = "user"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     SERVICE_ACCOUNT = "service_account"
     SYSTEM = "system"
     SUPPORT_STAFF = "support_staff"

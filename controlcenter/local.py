@@ -5,6 +5,7 @@ Everything it keeps is in `.data/`, and everything it starts ends with it.
 """
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import secrets
@@ -40,7 +41,7 @@ def main(command: list[str]) -> None:
     except (PostgresError, ImproperlyConfigured, PermissionError) as error:
         sys.exit(f"Control Center does not start. {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(130 if command else 0)
 
 
 def _run(host: str, port: str) -> None:
@@ -92,7 +93,7 @@ def _await_database() -> None:
             return connection.ensure_connection()
         except OperationalError as error:
             if time.monotonic() > deadline:
-                reason = str(error).strip().replace("\n", " ")
+                reason = str(error).strip().splitlines()[0]
                 raise PostgresError(f"The database of DATABASE_URL does not answer: {reason}") from error
         time.sleep(0.5)
 
@@ -105,12 +106,14 @@ def _forget_connections() -> None:
 
 
 def _check_address(host: str, port: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server(
-            (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        ).close()
-    except (OSError, ValueError, OverflowError) as error:
-        sys.exit(f"Port {port} of {host} cannot be used ({error}). Choose another: PORT=8001 make run")
+        socket.create_server((host, int(port)), family=family).close()
+    except (ValueError, OverflowError):
+        sys.exit(f"PORT is {port!r}: set it to a number up to 65535.")
+    except OSError as error:
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
+        sys.exit(f"Port {port} of {host} {reason}: stop what is there, or try PORT=8001 make run")
 
 
 def _kept_secret(path: Path) -> str:
@@ -124,9 +127,7 @@ def _static_files_are_stale() -> bool:
     """Comparing times takes a millisecond where collecting and compressing takes a second."""
     collected = ROOT / ".static" / "staticfiles.json"
     sources = [ROOT / "requirements.txt", *(ROOT / "static").rglob("*")]
-    return not collected.exists() or any(
-        source.stat().st_mtime > collected.stat().st_mtime for source in sources
-    )
+    return not collected.exists() or any(source.stat().st_mtime > collected.stat().st_mtime for source in sources)
 
 
 def _serve(host: str, port: str) -> None:

@@ -31,7 +31,8 @@ class Operation(IntEnum):
     label: str
     reported_as: int
 
-    def __new__(cls, code: int, family: Family, label: str, reported_as: int | None = None) -> Self:
+    # The defaults let a type checker see that Operation(300) looks an operation up.
+    def __new__(cls, code: int, family: Family = Family.LOG, label: str = "", reported_as: int | None = None) -> Self:
         operation = int.__new__(cls, code)
         operation._value_ = code
         operation.family = family

@@ -121,9 +121,7 @@ TEMPLATES = [
 
 # Storage
 
-DATABASE_URL = required(
-    "DATABASE_URL", "name PostgreSQL 16 or newer: postgresql://user:password@host/database"
-)
+DATABASE_URL = required("DATABASE_URL", "name PostgreSQL 16 or newer: postgresql://user:password@host/database")
 if not DATABASE_URL.startswith(("postgresql://", "postgres://")):
     raise ImproperlyConfigured("DATABASE_URL names another database: only postgresql://… will do.")
 DATABASES = {
@@ -174,13 +172,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}
-    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # Django's own handlers print only under DEBUG or send mail to nobody.
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "gunicorn.http.wsgi": {"level": "ERROR"},  # It warns of every HEAD request.
         "django.request": {"level": "ERROR"},  # Refusals are entries of the log, not of this one.
     },
 }

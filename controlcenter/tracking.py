@@ -23,7 +23,7 @@ T = TypeVar("T", bound=models.Model)
 class TrackedQuerySet(models.QuerySet[T]):
     """A QuerySet whose bulk writes are as observable as ``save`` and ``delete``."""
 
-    def bulk_create(self, objs: Iterable[T], *args: Any, **options: Any) -> list[T]:  # type: ignore[override]
+    def bulk_create(self, objs: Iterable[T], *args: Any, **options: Any) -> list[T]:
         """Create all rows and report each; refuse the options that hide which rows were written.
 
         Raises:

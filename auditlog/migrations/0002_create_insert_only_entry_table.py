@@ -56,6 +56,10 @@ DROP FUNCTION auditlog_refuse_change();
 """
 
 
+def make_first_partitions(*_: object) -> None:
+    make_partitions()
+
+
 class Migration(migrations.Migration):
     dependencies = [("auditlog", "0001_initial")]
 
@@ -63,7 +67,7 @@ class Migration(migrations.Migration):
         migrations.SeparateDatabaseAndState(
             database_operations=[
                 migrations.RunSQL(CREATE, DROP),
-                migrations.RunPython(lambda *_: make_partitions(), migrations.RunPython.noop),
+                migrations.RunPython(make_first_partitions, migrations.RunPython.noop),
             ],
             state_operations=[
                 migrations.CreateModel(

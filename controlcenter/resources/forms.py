@@ -48,7 +48,7 @@ class AppEditForm(AppForm):
         cleaned = super().clean() or {}
         if cleaned.get("version") != self.current_version:
             # The next try is made knowingly: it carries the version that is current now.
-            self.data = {**self.data.dict(), "version": self.current_version}
+            self.data = {**dict(self.data.items()), "version": self.current_version}
             raise forms.ValidationError(
                 "Somebody else changed this app after you opened the page. Your text is kept below: "
                 "compare it with the app as it is now, then save again.",

@@ -1,17 +1,18 @@
 """What an account owns: apps with models, workflows and modules in them, their collaborators, and compute."""
 
 from collections.abc import Collection
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, F, ManyToManyField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from accounts.models import Account, Member, SlugField, Team, User
 from accounts.roles import Permission, Reach
+from controlcenter.context import together
 from controlcenter.tracking import TrackedModel, TrackedQuerySet
 
 
@@ -36,7 +37,11 @@ class AppQuerySet(TrackedQuerySet["App"]):
     def matching(self, text: str) -> Self:
         """Apps with the text in their id, name or description; all of them for no text."""
         text = text.strip()
-        return self.filter(Q(slug__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text)) if text else self
+        return (
+            self.filter(Q(slug__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))
+            if text
+            else self
+        )
 
     def with_counts(self) -> Self:
         """Annotate how many models, workflows, modules and collaborators each has, without multiplying rows."""
@@ -54,6 +59,9 @@ def _count_of(part: type[models.Model]) -> Coalesce:
     return Coalesce(Subquery(rows.annotate(count=Count("pk")).values("count")), 0)
 
 
+AppManager = models.Manager.from_queryset(AppQuerySet)
+
+
 class App(TrackedModel):
     """The container of models, workflows and modules."""
 
@@ -63,11 +71,11 @@ class App(TrackedModel):
     description = models.CharField(max_length=300, blank=True)
     visibility = models.CharField(max_length=12, choices=Visibility, default=Visibility.PRIVATE)
     duplicated_from = models.CharField(max_length=64, blank=True, editable=False)
-    teams: "models.ManyToManyField[Team, Any]" = models.ManyToManyField(Team, through="TeamApp", related_name="apps")
+    teams: "ManyToManyField[Team, Any]" = ManyToManyField(Team, through="TeamApp", related_name="apps")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = models.Manager.from_queryset(AppQuerySet)()
+    objects: ClassVar[AppManager] = AppManager()
 
     class Meta(TrackedModel.Meta):
         constraints = (models.UniqueConstraint(fields=("account", "slug"), name="app_slug_once_per_account"),)
@@ -90,7 +98,7 @@ class App(TrackedModel):
 
     def duplicate(self, slug: str, name: str, parts: Collection[str] = ("models", "workflows", "modules")) -> "App":
         """Create and return a copy in the same account, with the chosen parts and their versions."""
-        with transaction.atomic():
+        with transaction.atomic(), together():
             copy = App.objects.create(
                 account=self.account,
                 slug=slug,
@@ -124,21 +132,21 @@ class Resource(TrackedModel):
     @classmethod
     def copy_all(cls, source: App, destination: App) -> None:
         """Copy all resources of this kind from one app to another, with their versions."""
-        originals = list(cls._default_manager.filter(app=source).prefetch_related("versions"))
-        copies = cls._default_manager.bulk_create(
-            [_copy_of(original, app=destination) for original in originals]
-        )
-        version = cls._meta.get_field("versions").related_model
-        owner = version.OWNER
+        manager: Any = cls._default_manager
+        originals = list(manager.filter(app=source).prefetch_related("versions"))
+        copies = manager.bulk_create([_copy_of(original, app=destination) for original in originals])
+        version: Any = cls._meta.get_field("versions").related_model
         version._default_manager.bulk_create(
-            _copy_of(row, slug=new_version_slug(), published_at=None, **{owner: copy})
+            _copy_of(row, slug=new_version_slug(), published_at=None, **{version.OWNER: copy})
             for original, copy in zip(originals, copies, strict=True)
-            for row in original.versions.all()  # type: ignore[attr-defined]
+            for row in original.versions.all()
         )
 
 
 def _copy_of(row: models.Model, **changed: Any) -> Any:
-    fields = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
+    fields = {
+        field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key
+    }
     for name in changed:
         fields.pop(row._meta.get_field(name).attname)  # type: ignore[union-attr]
     return type(row)(**fields, **changed)
@@ -157,7 +165,7 @@ class Version(TrackedModel):
         abstract = True
 
     def __str__(self) -> str:
-        return self.slug
+        return str(self.slug)
 
     def publish(self) -> None:
         """Make the version public."""
@@ -335,7 +343,7 @@ class Nodepool(TrackedModel):
         )
 
     def __str__(self) -> str:
-        return self.slug
+        return str(self.slug)
 
 
 class Deployment(TrackedModel):
@@ -355,4 +363,4 @@ class Deployment(TrackedModel):
         )
 
     def __str__(self) -> str:
-        return self.slug
+        return str(self.slug)

@@ -83,9 +83,7 @@ def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpRe
     """Copy an app with what the person chooses."""
     app = _app_or_404(member, app_slug)
     name = request.POST.get("name", "")[:120]
-    with attempting(
-        Operation.APPLICATION_DUPLICATE, account_id=member.account_id, parent=app, name=name
-    ) as attempt:
+    with attempting(Operation.APPLICATION_DUPLICATE, account_id=member.account_id, parent=app, name=name) as attempt:
         require(member, Permission.MANAGE_APPS)
         form = AppDuplicateForm(
             request.POST or None,

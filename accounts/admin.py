@@ -1,0 +1,249 @@
+"""Accounts and who is in them, for support staff."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from controlcenter.admin import RecordedAdmin, refuse_if_turned_down
+from controlcenter.context import together
+from controlcenter.operations import Operation
+
+from .models import Account, Invitation, Member, Plan, Team, TeamMember, Token, User
+
+admin.site.unregister(Group)  # Roles are the table in roles.py.
+
+
+@admin.register(Plan)
+class PlanAdmin(RecordedAdmin):
+    """What customers can buy."""
+
+    creates, updates, deletes = Operation.PLAN_CREATE, Operation.PLAN_UPDATE, Operation.PLAN_DELETE
+    belongs_to = None
+
+    list_display = ("name", "slug", "audit_log", "retention_days", "max_members", "max_apps", "rank")
+    search_fields = ("slug", "name")
+
+
+@admin.register(Account)
+class AccountAdmin(RecordedAdmin):
+    """Customers, their plans, and the account of the platform itself."""
+
+    creates = Operation.ORGANIZATION_CREATE
+    updates = Operation.ORGANIZATION_UPDATE
+    deletes = Operation.ORGANIZATION_DELETE
+    belongs_to = ""
+    fixed = ("kind",)
+
+    list_display = ("name", "slug", "kind", "plan", "created_at")
+    list_filter = ("kind", "plan")
+    list_select_related = ("plan",)
+    search_fields = ("slug", "name")
+    ordering = ("slug",)
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """There is one platform, and it exists already."""
+        if request.resolver_match and "object_id" not in request.resolver_match.kwargs:
+            options["choices"] = [kind for kind in Account.Kind.choices if kind[0] != Account.Kind.PLATFORM]
+        return super().formfield_for_choice_field(db_field, request, **options)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
+        """The platform's own account stays."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.pk != Account.PLATFORM_ID)
+
+    def updating_operation(self, request: HttpRequest, target: Account | None) -> Operation:
+        """Another plan is an operation of its own."""
+        if target and request.POST.get("plan") != str(target.plan_id):
+            return Operation.ORGANIZATION_PLAN_CHANGE
+        return self.updates
+
+
+class LowerCaseEmail(forms.ModelForm):  # type: ignore[type-arg]
+    """E-mail addresses are kept, and compared, in lower case."""
+
+    def clean_email(self) -> str:
+        """Return the address as it is stored."""
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+
+class NewUserForm(LowerCaseEmail, AdminUserCreationForm):
+    """A user with a password that is stored hashed, or without one."""
+
+    class Meta:
+        model = User
+        fields = ("email", "slug", "first_name", "last_name", "home", "is_staff")
+
+
+class UserForm(LowerCaseEmail, UserChangeForm):  # type: ignore[type-arg]
+    """A user whose password can be replaced on a page of its own, but not seen."""
+
+    class Meta:
+        model = User
+        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets say which)
+
+
+@admin.register(User)
+class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+    """People, support staff among them."""
+
+    creates, updates, deletes = Operation.USER_CREATE, Operation.USER_UPDATE, Operation.USER_DELETE
+    belongs_to = "home"
+    named_by = "slug"
+    fixed = ("home",)  # Where a person's history lies does not wander.
+
+    form = UserForm
+    add_form = NewUserForm
+    list_display = ("email", "slug", "first_name", "last_name", "home", "is_active", "is_staff")
+    list_filter = ("is_staff", "is_active")
+    list_select_related = ("home",)
+    search_fields = ("email", "slug", "first_name", "last_name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    autocomplete_fields = ("home",)
+    readonly_fields = ("last_login", "created_at")
+    _naming = ("email", "slug", "first_name", "last_name", "home")
+    fieldsets = (
+        (None, {"fields": (*_naming, "password")}),
+        ("May sign in", {"fields": ("is_active", "is_staff", "last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": (*_naming, "is_staff", "usable_password", "password1", "password2")}),)
+
+    @method_decorator(sensitive_post_parameters())
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show or save the form of a new user, without the transaction that Django's user admin puts around it."""
+        return self.changeform_view(request, None, form_url, extra_context)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Set somebody's password."""
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with self.attempt_on(self._find(request, id), Operation.USER_PASSWORD_CHANGE, id) as attempt:
+            response = super().user_change_password(request, id, form_url)
+            refuse_if_turned_down(attempt, response)
+        return response
+
+
+@admin.register(Member)
+class MemberAdmin(RecordedAdmin):
+    """Who belongs to which account."""
+
+    creates = Operation.ORGANIZATION_MEMBER_ADD
+    updates = Operation.ORGANIZATION_MEMBER_CHANGE
+    deletes = Operation.ORGANIZATION_MEMBER_REMOVE
+    named_by = "user"
+    fixed = ("account", "user")
+
+    list_display = ("user", "account", "role", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("user", "account")
+    search_fields = ("user__email", "user__slug", "account__slug", "account__name")
+    autocomplete_fields = ("account", "user")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(RecordedAdmin):
+    """Who was asked to join; the state says what came of it."""
+
+    creates = updates = Operation.ORGANIZATION_MEMBER_INVITATION_CREATE
+    deletes = Operation.ORGANIZATION_MEMBER_INVITATION_CANCEL
+    named_by = ""
+    fixed = ("account",)
+
+    list_display = ("email", "account", "role", "state", "expires_at")
+    list_filter = ("state", "role")
+    list_select_related = ("account",)
+    search_fields = ("email", "account__slug", "account__name")
+    autocomplete_fields = ("account",)
+    readonly_fields = ("invited_by",)
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        """Save; who creates it is who invites."""
+        if not change and isinstance(request.user, User):
+            obj.invited_by = request.user
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Team)
+class TeamAdmin(RecordedAdmin):
+    """Teams; who and what is in them are lists of their own."""
+
+    creates = Operation.ORGANIZATION_TEAM_CREATE
+    updates = Operation.ORGANIZATION_TEAM_UPDATE
+    deletes = Operation.ORGANIZATION_TEAM_DELETE
+    fixed = ("account",)
+
+    list_display = ("name", "slug", "account", "created_at")
+    list_select_related = ("account",)
+    search_fields = ("slug", "name", "account__slug", "account__name")
+    autocomplete_fields = ("account",)
+
+
+class TeamMemberForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Team and member of one account."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse somebody else's member."""
+        cleaned = super().clean() or {}
+        team, member = cleaned.get("team"), cleaned.get("member")
+        if team and member and team.account_id != member.account_id:
+            raise ValidationError("The team and the member belong to different accounts.")
+        return cleaned
+
+
+@admin.register(TeamMember)
+class TeamMemberAdmin(RecordedAdmin):
+    """Who is in which team."""
+
+    creates = Operation.ORGANIZATION_TEAM_MEMBER_ADD
+    updates = Operation.ORGANIZATION_TEAM_UPDATE
+    deletes = Operation.ORGANIZATION_TEAM_MEMBER_REMOVE
+    belongs_to = "team.account"
+    named_by = ""
+    fixed = ("team", "member")
+
+    form = TeamMemberForm
+    list_display = ("member", "team")
+    list_select_related = ("member__user", "member__account", "team")
+    search_fields = ("team__slug", "member__user__email", "team__account__slug")
+    autocomplete_fields = ("team", "member")
+
+
+@admin.register(Token)
+class TokenAdmin(RecordedAdmin):
+    """API tokens: they can be ended, neither made nor read."""
+
+    creates, updates = Operation.USER_TOKEN_CREATE, Operation.USER_TOKEN_UPDATE
+    deletes = Operation.USER_TOKEN_REVOKE
+    operation_of_action: ClassVar[dict[str, Operation]] = {"revoke": Operation.USER_TOKEN_REVOKE}
+
+    actions = ("revoke",)
+    fields = ("name", "slug", "account", "user", "scopes", "created_at", "last_used_at", "revoked_at")
+    list_display = ("name", "slug", "user", "account", "last_used_at", "revoked_at")
+    list_select_related = ("user", "account")
+    search_fields = ("slug", "name", "user__email", "account__slug")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A token is shown once, to its user: not here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        """Nothing to edit."""
+        return False
+
+    @admin.action(description="Revoke selected tokens", permissions=["delete"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
+        """End the use of the tokens at once."""
+        active = tokens.filter(revoked_at=None)
+        with together():
+            for token in active:
+                token.revoke()
+        self.message_user(request, f"Revoked: {len(active)}.")
