@@ -6,6 +6,7 @@ from django.db.models.signals import post_migrate
 
 class AuditLogConfig(AppConfig):
     name = "auditlog"
+    verbose_name = "Audit log"
 
     def ready(self) -> None:
         from . import checks, receivers  # noqa: F401  (registers the checks)

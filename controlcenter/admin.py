@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -55,9 +56,12 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> "type[ModelForm[Any]]":
         """Return the form; fixed fields are shown, and part of unique constraints, but keep their value."""
         form: type[ModelForm[Any]] = super().get_form(request, obj, change=change, **options)
-        for name in self.fixed if obj else ():
-            if name in form.base_fields:
-                form.base_fields[name].disabled = True
+        for name, field in form.base_fields.items():
+            field.disabled = field.disabled or (obj is not None and name in self.fixed)
+            if isinstance(field.widget, RelatedFieldWidgetWrapper):
+                field.widget.can_delete_related = False
+                field.widget.can_add_related &= not field.disabled
+                field.widget.can_change_related &= not field.disabled
         return form
 
     def changeform_view(

@@ -90,7 +90,8 @@ class Context:
 
 
 _context: ContextVar[Context | None] = ContextVar("context", default=None)
-_batch: ContextVar[list[Any] | None] = ContextVar("batch", default=None)
+_batch: ContextVar["Batch | None"] = ContextVar("batch", default=None)
+_attempt: ContextVar["Attempt | None"] = ContextVar("attempt", default=None)
 
 
 def current() -> Context:
@@ -121,24 +122,49 @@ def because(reason: str) -> Iterator[None]:
         _context.reset(token)
 
 
+class Batch(list[Any]):
+    """What ``together()`` collects, and the savepoints it was opened inside of."""
+
+    def __init__(self) -> None:
+        self.savepoints = _savepoints()
+
+
 @contextmanager
 def together() -> Iterator[None]:
-    """Collect what is recorded inside and write it in one statement at the end. Nested calls join the outer one."""
-    if _batch.get() is not None:
+    """Collect what is recorded inside and write it in one statement at the end. Nested calls join the outer one.
+
+    What happens inside a further savepoint is written there, to be rolled back with it. When an exception leaves the
+    block, what was collected can't be written any more, and the transaction can't be committed.
+
+    Raises:
+        TransactionManagementError: outside of a transaction, where changes would be there before their entries.
+    """
+    if open_batch() is not None:
         yield
         return
-    batch: list[Any] = []
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("Enter transaction.atomic() first and together() inside.")
+    batch = Batch()
     token = _batch.set(batch)
     try:
         yield
+    except BaseException:
+        if batch:
+            transaction.set_rollback(True)
+        raise
     finally:
         _batch.reset(token)
     batch_finished.send(sender=None, batch=batch)
 
 
-def open_batch() -> list[Any] | None:
-    """Return the list that ``together()`` collects into, or None outside of one."""
-    return _batch.get()
+def open_batch() -> Batch | None:
+    """Return what ``together()`` collects into, or None outside of one."""
+    batch = _batch.get()
+    return batch if batch is not None and batch.savepoints == _savepoints() else None
+
+
+def _savepoints() -> list[str]:
+    return [savepoint for savepoint in transaction.get_connection().savepoint_ids if savepoint]
 
 
 @dataclass(slots=True)
@@ -152,10 +178,30 @@ class Attempt:
     name: str = ""
     code: str = ""
     sentence: str = ""
+    recorded: bool = False
+    committed: bool = False
+    error: Exception | None = None
 
     def refuse(self, code: str, sentence: str) -> None:
         """Mark the attempt as refused, for a caller that answers with a page instead of an exception."""
         self.code, self.sentence = code, sentence
+
+    def commit(self) -> None:
+        """Note that something recorded inside has been committed."""
+        self.committed = True
+
+    @property
+    def undone(self) -> bool:
+        """Whether all that was recorded inside was rolled back; a test's own transaction keeps it waiting."""
+        waiting = any(callback == self.commit for _, callback, _ in transaction.get_connection().run_on_commit)
+        return self.recorded and not (self.committed or waiting)
+
+
+def recording() -> None:
+    """Note for the attempt in force, if any, that it records something in the present transaction."""
+    if attempt := _attempt.get():
+        attempt.recorded = True
+        transaction.on_commit(attempt.commit)
 
 
 @contextmanager
@@ -178,15 +224,22 @@ def attempting(
         TransactionManagementError: inside a transaction, whose rollback would take the failure entry with it.
     """
     _refuse_transaction(operation)
-    attempt = Attempt(operation, account_id, copy(target), parent, name)  # a form may write into the original
+    attempt = Attempt(operation, account_id, copy(target), copy(parent), name)  # a form may write into the originals
+    outer, token = _attempt.get(), _attempt.set(attempt)
     try:
         yield attempt
     except Exception as error:
-        if not getattr(error, "attempt_recorded", False):
+        if error is not attempt.error:  # An attempt inside may have left its entry for this error already.
             attempt.refuse(*_explain(error))
             attempt_failed.send(sender=None, attempt=attempt)
-            error.attempt_recorded = True  # type: ignore[attr-defined]
+            error.attempt_recorded = True  # type: ignore[attr-defined]  # for the page that answers
+        if outer:
+            outer.error = error
         raise
+    finally:
+        _attempt.reset(token)
+    if attempt.undone and not attempt.code:
+        attempt.refuse("rolled_back", "It was taken back before it was finished; nothing was changed.")
     if attempt.code:
         attempt_failed.send(sender=None, attempt=attempt)
 

@@ -67,7 +67,7 @@ def _database() -> Iterator[LocalPostgres | None]:
     """Sets Django up on the database that DATABASE_URL names or, without one, on a server of our own."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlcenter.settings")
     os.environ.setdefault("INSECURE_HTTP", "1")
-    DATA.mkdir(exist_ok=True)
+    DATA.mkdir(mode=0o711, exist_ok=True)
     if not os.environ.get("SECRET_KEY"):
         os.environ["SECRET_KEY"] = _kept_secret(DATA / "secret_key")
     if os.environ.get("DATABASE_URL"):
@@ -131,6 +131,7 @@ def _static_files_are_stale() -> bool:
 
 
 def _serve(host: str, port: str) -> None:
+    os.setpgid(0, 0)  # Ctrl-C reaches only our parent, which then ends us in good order.
     die_with_parent(signal.SIGTERM)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if os.environ.get("DEBUG") == "1":
@@ -138,7 +139,7 @@ def _serve(host: str, port: str) -> None:
     WebServer(address).run()
 
 
-class WebServer(BaseApplication):
+class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with the application that is already loaded here: its workers start at once."""
 
     def __init__(self, address: str) -> None:

@@ -130,7 +130,7 @@ class LocalPostgres:
             nobody = pwd.getpwnam("nobody")
             os.chown(new, nobody.pw_uid, nobody.pw_gid)
         locale = ["--no-locale", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command = [_program("initdb"), "-D", new, "-U", NAME, "--auth=trust", "--no-sync", *locale]
+        command = [_program("initdb"), "-D", str(new), "-U", NAME, "--auth=trust", "--no-sync", *locale]
         outcome = subprocess.run(command, capture_output=True, text=True, **self._as_owner(new))
         if outcome.returncode:
             raise PostgresError(f"PostgreSQL cannot make {new}: {_last_line(outcome.stderr)}")
@@ -145,10 +145,12 @@ class LocalPostgres:
         return how
 
     def _let_owner_pass(self) -> None:
-        for parent in {*self.folder.parents, *Path(_program("postgres")).parents}:
-            if parent.exists() and not parent.stat().st_mode & 0o001:
-                print(f"Letting PostgreSQL, which refuses to run as root, pass through {parent} (chmod o+x).")
-                parent.chmod(parent.stat().st_mode | 0o001)
+        parents = {*self.folder.parents, *Path(_program("postgres")).parents}
+        closed = sorted(parent for parent in parents if parent.exists() and not parent.stat().st_mode & 0o001)
+        for parent in closed:
+            parent.chmod(parent.stat().st_mode | 0o001)
+        if closed:
+            print("PostgreSQL refuses to run as root. To let it pass: chmod o+x", *closed)
 
     def _answers(self) -> bool:
         try:

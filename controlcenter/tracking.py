@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
 
 from django.db import models, transaction
+from django.db.models.deletion import Collector
 from django.dispatch import Signal
 
 from .context import together
@@ -20,23 +21,38 @@ rows_updated = Signal()
 T = TypeVar("T", bound=models.Model)
 
 
+class HoldingCollector(Collector):
+    """Finds what a deletion takes along and holds it, so that each row is deleted once, and as it was last."""
+
+    def related_objects(self, *args: Any) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any] = super().related_objects(*args)
+        return rows.select_for_update(of=("self",))
+
+
 class TrackedQuerySet(models.QuerySet[T]):
     """A QuerySet whose bulk writes are as observable as ``save`` and ``delete``."""
 
-    def bulk_create(self, objs: Iterable[T], *args: Any, **options: Any) -> list[T]:
+    def bulk_create(
+        self,
+        objs: Iterable[T],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        *_: Any,
+        **__: Any,
+    ) -> list[T]:
         """Create all rows and report each; refuse the options that hide which rows were written.
 
         Raises:
             TypeError: for ``ignore_conflicts`` and ``update_conflicts``.
         """
-        for option in ("ignore_conflicts", "update_conflicts"):
-            if options.get(option):
-                raise TypeError(
-                    f"{self.model.__name__}.bulk_create({option}=True) can't be recorded: the database does not say "
-                    "which rows it wrote. Look the existing rows up first."
-                )
+        if ignore_conflicts or update_conflicts:
+            raise TypeError(
+                f"{self.model.__name__}.bulk_create() can't ignore or update conflicts: the database does not say "
+                "which rows it wrote, so they can't be recorded. Look the existing rows up first."
+            )
         with transaction.atomic(using=self.db, savepoint=False):
-            created = super().bulk_create(objs, *args, **options)
+            created = super().bulk_create(objs, batch_size)
             if created:
                 rows_created.send(sender=self.model, instances=created)
         return created
@@ -44,7 +60,7 @@ class TrackedQuerySet(models.QuerySet[T]):
     def update(self, **values: Any) -> int:
         """Update all rows, report each with what it was before, and return how many there were."""
         with transaction.atomic(using=self.db, savepoint=False):
-            before = {row.pk: row for row in self._rows_for_update()}
+            before = {row.pk: row for row in self._held(no_key=True)}
             rows = self.model._base_manager.using(self.db).filter(pk__in=before)
             models.QuerySet.update(rows, **values)
             after = rows.in_bulk()
@@ -56,16 +72,19 @@ class TrackedQuerySet(models.QuerySet[T]):
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def _rows_for_update(self) -> models.QuerySet[T]:
+    def _held(self, *, no_key: bool = False) -> models.QuerySet[T]:
+        """The whole rows, held until the transaction ends: what happens to them is recorded as of then."""
         rows: models.QuerySet[T] = self.order_by()
         if rows._fields is not None:  # type: ignore[attr-defined]
             rows = self.model._base_manager.using(self.db).filter(pk__in=rows.values("pk"))
-        return rows.select_related(None).select_for_update(of=("self",), no_key=True)
+        return rows.select_related(None).defer(None).select_for_update(of=("self",), no_key=no_key)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete all rows and what depends on them; each one is reported."""
+        """Delete all rows and what depends on them; each one is reported. Rows that are gone already are not."""
         with transaction.atomic(using=self.db, savepoint=False), together():
-            return super().delete()
+            collector = HoldingCollector(using=self.db, origin=self)
+            collector.collect(self._held())
+            return collector.delete()
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
@@ -88,7 +107,10 @@ class TrackedModel(models.Model):
         with transaction.atomic(savepoint=False):
             super().save(*args, **options)
 
-    def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
-        """Delete with everything that depends on it; their records are written in one statement."""
-        with transaction.atomic(savepoint=False), together():
-            return super().delete(*args, **options)
+    def delete(self, *_: Any, **__: Any) -> tuple[int, dict[str, int]]:
+        """Delete with everything that depends on it, as it is stored; their records are written in one statement."""
+        if self.pk is None:
+            raise ValueError(f"{self!r} can't be deleted: it was never saved.")
+        deleted = type(self)._base_manager.filter(pk=self.pk).delete()
+        self.pk = None
+        return deleted

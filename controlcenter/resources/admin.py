@@ -147,7 +147,9 @@ class ModuleVersionAdmin(VersionAdmin):
 class CollaboratorForm(forms.ModelForm):  # type: ignore[type-arg]
     """Scopes to tick."""
 
-    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in Scope.values], widget=forms.CheckboxSelectMultiple
+    )
 
 
 @admin.register(Collaborator)

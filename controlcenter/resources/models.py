@@ -75,7 +75,7 @@ class App(TrackedModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[AppManager] = AppManager()
+    objects: ClassVar[AppManager["App"]] = AppManager()
 
     class Meta(TrackedModel.Meta):
         constraints = (models.UniqueConstraint(fields=("account", "slug"), name="app_slug_once_per_account"),)
@@ -350,7 +350,7 @@ class Deployment(TrackedModel):
     """A model version that runs on a nodepool."""
 
     nodepool = models.ForeignKey(Nodepool, models.CASCADE, related_name="deployments")
-    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="deployments")
+    model_version = models.ForeignKey(ModelVersion, models.RESTRICT, related_name="deployments")
     slug = SlugField("deployment id")
     min_replicas = models.PositiveIntegerField(default=0)
     max_replicas = models.PositiveIntegerField(default=1)

@@ -1,6 +1,7 @@
 """The apps of an account: list, create, edit, duplicate, delete."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -10,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import account_page, require
-from accounts.forms import sentence_of
+from accounts.forms import posted, sentence_of
 from accounts.models import Member
 from accounts.roles import Permission, Reach, RoleDenied
 from controlcenter.context import Attempt, attempting, because
@@ -26,10 +27,13 @@ PAGE_SIZE = 50
 @require_GET
 def apps(request: HttpRequest, member: Member) -> HttpResponse:
     """All apps in the order of their ids, a page at a time."""
-    query, start = request.GET.get("q", ""), request.GET.get("from", "")
+    query, start = (request.GET.get(name, "").replace("\0", "") for name in ("q", "from"))
     found = App.objects.for_account(member.account).matching(query).with_counts().order_by("slug")
     shown = list(found.filter(slug__gte=start)[: PAGE_SIZE + 1])
     more = shown[PAGE_SIZE:]
+    first_url = f"{request.path}?{urlencode({'q': query})}" if query else request.path
+    if start and not shown:
+        return redirect(first_url)
     parameters = request.GET.copy()
     if more:
         parameters["from"] = more[0].slug
@@ -42,7 +46,7 @@ def apps(request: HttpRequest, member: Member) -> HttpResponse:
             "query": query,
             "may": _may(member),
             "next_url": f"?{parameters.urlencode()}" if more else "",
-            "first_url": f"?q={query}" if start else "",
+            "first_url": first_url if start else "",
         },
     )
 
@@ -54,7 +58,7 @@ def app_create(request: HttpRequest, member: Member) -> HttpResponse:
     account, name = member.account, request.POST.get("name", "")[:120]
     with attempting(Operation.APPLICATION_CREATE, account_id=account.pk, name=name) as attempt:
         require(member, Permission.MANAGE_APPS)
-        form = AppForm(request.POST or None, instance=App(account=account))
+        form = AppForm(posted(request), instance=App(account=account))
         if _done(form, attempt, form.save):
             messages.success(request, f"{form.instance} is created.")
             return redirect("apps", account.slug)
@@ -70,7 +74,7 @@ def app_edit(request: HttpRequest, member: Member, app_slug: str) -> HttpRespons
         if not app.allows(member, Permission.EDIT_APPS):
             raise RoleDenied(Permission.EDIT_APPS)
         limited = member.reach(Permission.EDIT_APPS) is Reach.TEAM
-        form = AppEditForm(request.POST or None, instance=app, only_description=limited)
+        form = AppEditForm(posted(request), instance=app, only_description=limited)
         if _done(form, attempt, form.save):
             messages.success(request, f"{app} is saved.")
             return redirect("apps", member.account.slug)
@@ -86,7 +90,7 @@ def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpRe
     with attempting(Operation.APPLICATION_DUPLICATE, account_id=member.account_id, parent=app, name=name) as attempt:
         require(member, Permission.MANAGE_APPS)
         form = AppDuplicateForm(
-            request.POST or None,
+            posted(request),
             account=member.account,
             initial={"name": f"{app.name} copy", "slug": f"{app.slug[:59]}-copy"},
         )
@@ -106,7 +110,7 @@ def app_delete(request: HttpRequest, member: Member, app_slug: str) -> HttpRespo
         attempting(Operation.APPLICATION_DELETE, account_id=member.account_id, target=app) as attempt,
     ):
         require(member, Permission.MANAGE_APPS)
-        form = AppDeleteForm(request.POST or None, app=app)
+        form = AppDeleteForm(posted(request), app=app)
         if _done(form, attempt, app.delete):
             messages.success(request, f"{app} is deleted. Its entries stay in Teams & Logs.")
             return redirect("apps", member.account.slug)

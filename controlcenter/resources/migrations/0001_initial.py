@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ('min_replicas', models.PositiveIntegerField(default=0)),
                 ('max_replicas', models.PositiveIntegerField(default=1)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deployments', to='resources.modelversion')),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='deployments', to='resources.modelversion')),
                 ('nodepool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deployments', to='resources.nodepool')),
             ],
             options={
