@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := controlcenter accounts auditlog tests
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+# As root, PostgreSQL is run as another user, who must be able to read it.
+READABLE := umask 022 &&
+PIP := $(READABLE) $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run test lint bench shell format lock clean
 
@@ -40,7 +42,7 @@ clean:  ## everything made here, the local database included
 .venv/runtime: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Control Center needs Python 3.11 or newer, $(PYTHON) is not: try PYTHON=python3.12 make run"; exit 1; }
-	@test -x $(BIN)/pip || { echo "Installing the pinned packages in .venv …"; $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/pip || { echo "Installing the pinned packages in .venv …"; $(READABLE) $(PYTHON) -m venv .venv; }
 	@$(PIP) -r requirements.txt
 	@touch $@
 

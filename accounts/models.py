@@ -220,7 +220,7 @@ class Invitation(TrackedModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
 
-    objects: ClassVar[InvitationManager] = InvitationManager()
+    objects: ClassVar[InvitationManager["Invitation"]] = InvitationManager()
 
     class Meta(TrackedModel.Meta):
         constraints = (

@@ -15,7 +15,7 @@ from controlcenter.context import attempting
 from controlcenter.operations import Operation
 
 from .access import account_page, memberships_of, require
-from .forms import PlanForm, sentence_of
+from .forms import PlanForm, posted, sentence_of
 from .models import Account, Member, Plan, User
 from .roles import Permission, Reach
 from .shell import SIDEBARS, THEMES
@@ -42,9 +42,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     following = _safe_next(request)
     if request.method == "GET" and request.user.is_authenticated:
         return redirect(following)
-    form = AuthenticationForm(request, request.POST or None)
+    form = AuthenticationForm(request, posted(request))
     if request.method == "POST":
-        person = User.objects.filter(email=request.POST.get("username", "").strip().lower()).first()
+        email = request.POST.get("username", "").strip().lower()
+        person = User.objects.filter(email=email).first() if "\0" not in email else None
         account_id = (person and person.home_id) or Account.PLATFORM_ID
         with attempting(Operation.USER_SIGN_IN_FAILED, account_id=account_id, target=person) as attempt:
             if form.is_valid():
@@ -78,17 +79,16 @@ def preferences(request: HttpRequest) -> HttpResponse:
 def plan(request: HttpRequest, member: Member) -> HttpResponse:
     """Show the plans; let an administrator choose."""
     account = member.account
-    form = PlanForm(request.POST or None, initial={"plan": account.plan})
-    if request.method == "POST":
-        with attempting(Operation.ORGANIZATION_PLAN_CHANGE, account_id=account.pk, target=account) as attempt:
-            require(member, Permission.MANAGE_ACCOUNT)
+    form = PlanForm(posted(request), initial={"plan": account.plan})
+    with attempting(Operation.ORGANIZATION_PLAN_CHANGE, account_id=account.pk, target=account) as attempt:
+        require(member, Permission.MANAGE_ACCOUNT if form.is_bound else Permission.SEE_PLAN)
+        if form.is_bound:
             if form.is_valid():
                 account.plan = form.cleaned_data["plan"]
                 account.save(update_fields=["plan"])
                 messages.success(request, f"The plan is {account.plan} now.")
                 return redirect("plan", account.slug)
             attempt.refuse("invalid", sentence_of(form))
-    require(member, Permission.SEE_PLAN)
     plans = list(Plan.objects.all())
     for offered in plans:
         offered.current = offered.pk == account.plan_id  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ def plain(value: Any) -> Any:
         case None | bool() | int():
             return value
         case str():
-            return str(value).replace("\x00", "")
+            return str(value).replace("\x00", "").encode(errors="replace").decode()  # Half a character is none.
         case float():
             return repr(value)
         case datetime():

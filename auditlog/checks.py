@@ -36,7 +36,7 @@ def tracked_models_are_observable(**_: Any) -> list[CheckMessage]:
 
     problems: list[CheckMessage] = []
     for model in tracked_models():
-        managers = [model._default_manager, model._base_manager]
+        managers = [*model._meta.managers, model._base_manager]
         if not issubclass(model, TrackedModel) or not all(
             isinstance(manager.all(), TrackedQuerySet) for manager in managers
         ):

@@ -77,10 +77,10 @@ def event_of_attempt(attempt: Attempt, time: datetime) -> Event:
     targets: list[Target] = []
     app = None
     if attempt.target is not None:
-        row = row_for(type(attempt.target))
+        row = row_for(attempt.target._meta.model)  # The user of a request is a lazy object.
         targets, app = _targets_of(attempt.target, row), _app_of(attempt.target, row)
     elif attempt.parent is not None:
-        row = row_for(type(attempt.parent))
+        row = row_for(attempt.parent._meta.model)
         targets = _targets_of(attempt.parent, row)
         app = _app_of(attempt.parent, row)
     names = [target.name for target in targets]
@@ -135,7 +135,9 @@ def _differences(change: Change) -> Changes:
     pairs = {name: (before.get(name), after.get(name)) for name in names}
     empty: tuple[Any, ...] = (None, "", [])
     return {
-        name: (old, new) for name, (old, new) in pairs.items() if old != new and not (old in empty and new in empty)
+        name: (old, new)
+        for name, (old, new) in pairs.items()
+        if plain(old) != plain(new) and not (old in empty and new in empty)
     }
 
 

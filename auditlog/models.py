@@ -42,6 +42,7 @@ class Subject(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("user_id", "slug", "first_name", "last_name", "email"),
+                condition=~models.Q(slug="", email=""),  # Any number of them may be blank.
                 nulls_distinct=False,
                 name="subject_once_per_naming",
             ),

@@ -20,7 +20,7 @@ def make_partitions(first: date | None = None, last: date | None = None) -> list
     today = timezone.now().astimezone(UTC).date()
     first = first or _add_months(today, -MONTHS_BEHIND)
     last = last or _add_months(today, MONTHS_AHEAD)
-    present = set(connection.introspection.table_names())
+    present = set(connection.introspection.table_names(include_views=True))
     missing = [month for month in _months(first, last) if name_of(month) not in present]
     with transaction.atomic(), connection.cursor() as cursor:
         for month in missing:

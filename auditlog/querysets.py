@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models.expressions import RawSQL
 
@@ -83,7 +84,7 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def for_apps(self, app_ids: Collection[int]) -> Self:
         """Entries of any of these apps. ``page`` merges the newest of each instead of sorting all of them."""
         entries = self.filter(app_id__in=list(app_ids))
-        entries._apps = tuple(app_ids)
+        entries._apps = tuple(dict.fromkeys(app_ids))
         return entries
 
     def newest_first(self) -> Self:
@@ -99,8 +100,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
 
         Costs the same at any depth: an index range scan of ``size`` + 1 rows, and a count that stops at the limit.
         """
-        rows = self._merged(size + 1, older_than, newer_than)
-        found = list(rows.annotate(match_count=self._count_column()).select_related("subject"))
+        try:
+            rows = self._merged(size + 1, older_than, newer_than)
+            found = list(rows.annotate(match_count=self._count_column()).select_related("subject"))
+        except EmptyResultSet:  # Nothing can match, Django says, without asking.
+            found = []
         more, found = len(found) > size, found[:size]
         if newer_than:
             found.reverse()

@@ -1,12 +1,15 @@
 """Every signal that the log listens to. A receiver guards, gathers, and calls the recorder."""
 
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.dispatch import Signal
 from django.utils import timezone
 
 from controlcenter.context import Attempt, attempt_failed, batch_finished, current
@@ -22,6 +25,16 @@ BEFORE = "_recorded_before"
 
 def connect() -> None:
     """Connect all receivers, each to its senders only."""
+    for signal, receiver, model, uid in model_receivers():
+        signal.connect(receiver, sender=model, dispatch_uid=uid)
+    user_logged_in.connect(record_sign_in, sender=get_user_model(), dispatch_uid="auditlog.record_sign_in")
+    user_logged_out.connect(record_sign_out, sender=get_user_model(), dispatch_uid="auditlog.record_sign_out")
+    attempt_failed.connect(record_failure, dispatch_uid="auditlog.record_failure")
+    batch_finished.connect(record_batch, dispatch_uid="auditlog.record_batch")
+
+
+def model_receivers() -> Iterator[tuple[Signal, Callable[..., None], type[Model], str]]:
+    """Yield each signal with its receiver, sender and dispatch uid."""
     for model in tracked_models():
         for signal, receiver in (
             (pre_save, remember_saved),
@@ -31,15 +44,12 @@ def connect() -> None:
             (rows_created, record_created_rows),
             (rows_updated, record_updated_rows),
         ):
-            signal.connect(receiver, sender=model, dispatch_uid=f"auditlog.{receiver.__name__}.{model._meta.label}")
-    user_logged_in.connect(record_sign_in, sender=get_user_model(), dispatch_uid="auditlog.record_sign_in")
-    user_logged_out.connect(record_sign_out, sender=get_user_model(), dispatch_uid="auditlog.record_sign_out")
-    attempt_failed.connect(record_failure, dispatch_uid="auditlog.record_failure")
-    batch_finished.connect(record_batch, dispatch_uid="auditlog.record_batch")
+            yield signal, receiver, model, f"auditlog.{receiver.__name__}.{model._meta.label}"
 
 
 def remember_saved(sender: type[Model], instance: Model, raw: bool, **_: Any) -> None:
     """Read the recorded columns as they are, and hold the row until the transaction ends."""
+    recorder.require_transaction()
     before = None
     if instance.pk is not None:
         row = row_for(sender)
@@ -52,22 +62,19 @@ def remember_saved(sender: type[Model], instance: Model, raw: bool, **_: Any) ->
 
 def record_saved(sender: type[Model], instance: Model, update_fields: frozenset[str] | None, **_: Any) -> None:
     """Record a creation, or an update with what it changed."""
-    before = instance.__dict__.pop(BEFORE, None)
-    after = _values_after(instance, before, update_fields)
-    recorder.record([Change(instance, before, after, _now())])
+    before, stored = instance.__dict__.pop(BEFORE, None), _as_stored(instance)
+    if before is not None and update_fields is not None:  # What else was written into the instance was not saved.
+        for field in row_for(sender).fields:
+            if not {field.name, field.attname} & update_fields:
+                setattr(stored, field.attname, before[field.name])
+    recorder.record([Change(stored, before, values_of(stored, row_for(sender)), _now())])
 
 
-def _values_after(
-    instance: Model, before: dict[str, Any] | None, update_fields: frozenset[str] | None
-) -> dict[str, Any]:
-    row = row_for(type(instance))
-    if any(hasattr(getattr(instance, field.attname), "resolve_expression") for field in row.fields):
-        instance = type(instance)._base_manager.get(pk=instance.pk)
-    after = values_of(instance, row)
-    if before is None or update_fields is None:
-        return after
-    written = {field.name for field in row.fields if {field.name, field.attname} & set(update_fields)}
-    return {name: value if name in written else before[name] for name, value in after.items()}
+def _as_stored(instance: Model) -> Model:
+    """Return a copy, read again where the database worked out a value."""
+    if any(hasattr(value, "resolve_expression") for value in instance.__dict__.values()):
+        return type(instance)._base_manager.get(pk=instance.pk)
+    return copy(instance)
 
 
 def remember_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
@@ -83,8 +90,8 @@ def record_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
 
 def record_created_rows(sender: type[Model], instances: list[Model], **_: Any) -> None:
     """Record ``bulk_create``."""
-    row, now = row_for(sender), _now()
-    recorder.record([Change(instance, None, values_of(instance, row), now) for instance in instances])
+    row, now, stored = row_for(sender), _now(), [_as_stored(instance) for instance in instances]
+    recorder.record([Change(instance, None, values_of(instance, row), now) for instance in stored])
 
 
 def record_updated_rows(sender: type[Model], pairs: list[tuple[Model, Model]], **_: Any) -> None:
@@ -94,14 +101,16 @@ def record_updated_rows(sender: type[Model], pairs: list[tuple[Model, Model]], *
 
 
 def record_sign_in(sender: type[Model], user: Any, **_: Any) -> None:
-    """Record that somebody signed in."""
-    recorder.record_events([event_of_person(Operation.USER_SIGN_IN, user, _now())])
+    """Record that somebody signed in; who can't be recorded stays outside, as their session is not saved yet."""
+    with transaction.atomic():
+        recorder.record_events([event_of_person(Operation.USER_SIGN_IN, user, _now())])
 
 
 def record_sign_out(sender: type[Model], user: Any, **_: Any) -> None:
     """Record that somebody signed out; signing out nobody is nothing."""
     if user is not None:
-        recorder.record_events([event_of_person(Operation.USER_SIGN_OUT, user, _now())])
+        with transaction.atomic():
+            recorder.record_events([event_of_person(Operation.USER_SIGN_OUT, user, _now())])
 
 
 def record_failure(attempt: Attempt, **_: Any) -> None:

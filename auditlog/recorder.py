@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
-from controlcenter.context import Attempt, NotRecorded, current, open_batch
+from controlcenter.context import Attempt, NotRecorded, current, open_batch, recording
 
 from .canonical import SCHEMA_VERSION, canonical, leaf_of, timestamp
 from .events import Change, Event, event_of_attempt, events_of
@@ -43,7 +43,7 @@ def record(changes: Sequence[Change]) -> None:
         TransactionManagementError: outside a transaction, where a change could live without its entry.
         NotRecorded: when the database does not take the entries; the transaction can't be committed then.
     """
-    _require_transaction()
+    require_transaction()
     batch = open_batch()
     if batch is not None:
         batch.extend(changes)
@@ -54,17 +54,18 @@ def record(changes: Sequence[Change]) -> None:
 def record_batch(batch: Sequence[Change]) -> None:
     """Record what ``together()`` collected."""
     if batch:
-        _require_transaction()
+        require_transaction()
         record_events(events_of(batch))
 
 
 def record_events(events: Sequence[Event]) -> None:
     """Write events in one statement; for what is no change of a tracked row. Raises as ``record``."""
-    _require_transaction()
+    require_transaction()
     if not events:
         return
+    recording()
     try:
-        rows = [_row_of(event, counter) for counter, event in enumerate(events)]
+        rows = [row_of(event, counter) for counter, event in enumerate(events)]
         with connection.cursor() as cursor:
             cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)])
     except (DatabaseError, TypeError, ValueError) as error:
@@ -88,14 +89,16 @@ def record_failure(attempt: Attempt) -> None:
         )
 
 
-def _require_transaction() -> None:
+def require_transaction() -> None:
+    """Raise outside a transaction; to be asked before a change, which must not come about there either."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError(
             "An entry must be recorded in the transaction of its operation: wrap both in transaction.atomic()."
         )
 
 
-def _row_of(event: Event, counter: int) -> tuple[Any, ...]:
+def row_of(event: Event, counter: int) -> tuple[Any, ...]:
+    """Return an event as values of ``COLUMNS``; ``counter`` orders events of the same microsecond."""
     entry_id = new_id(event.time, counter)
     actor = event.actor or event.context.actor
     subject = refer_to(naming_of(actor)) if actor.user_id else None

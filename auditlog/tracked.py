@@ -114,7 +114,7 @@ def _account(_: DjangoModel, changes: Changes) -> Op | None:
 
 
 def _user(_: DjangoModel, changes: Changes) -> Op | None:
-    return Op.USER_PASSWORD_CHANGE if changes.keys() == {"password"} else None
+    return Op.USER_PASSWORD_CHANGE if "password" in changes else None
 
 
 def _invitation(invitation: DjangoModel, changes: Changes) -> Op | None:
@@ -129,7 +129,7 @@ def _invitation(invitation: DjangoModel, changes: Changes) -> Op | None:
 
 
 def _token(_: DjangoModel, changes: Changes) -> Op | None:
-    return Op.USER_TOKEN_REVOKE if "revoked_at" in changes else None
+    return Op.USER_TOKEN_REVOKE if changes.get("revoked_at", (None, None))[1] else None
 
 
 def _app(_: DjangoModel, changes: Changes) -> Op | None:
@@ -167,7 +167,7 @@ TRACKED = (
             choose=_invitation),
     Tracked(Team, "team", Op.ORGANIZATION_TEAM_CREATE, Op.ORGANIZATION_TEAM_UPDATE, Op.ORGANIZATION_TEAM_DELETE,
             "account_id"),
-    Tracked(TeamMember, "team_member", Op.ORGANIZATION_TEAM_MEMBER_ADD, Op.ORGANIZATION_TEAM_UPDATE,
+    Tracked(TeamMember, "team_member", Op.ORGANIZATION_TEAM_MEMBER_ADD, Op.ORGANIZATION_TEAM_MEMBER_ADD,
             Op.ORGANIZATION_TEAM_MEMBER_REMOVE, "team.account_id", targets=("member.user", "team"), public_id="pk",
             name="pk"),
     Tracked(TeamApp, "team_app", Op.ORGANIZATION_TEAM_APP_ADD, Op.ORGANIZATION_TEAM_APP_CHANGE,

@@ -1,5 +1,6 @@
 """Teams & Logs: the page, its results alone, and one entry."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,15 +14,17 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import account_page, names, require
 from accounts.models import Member, Plan
 from accounts.roles import Permission, Reach, Role
-from controlcenter.context import attempting, current
+from controlcenter.context import NotRecorded, attempting, current
 from controlcenter.operations import Operation
 
 from .events import Event, Target
 from .filters import AppOption, EntryFilterSet, app_options
+from .ids import time_of
 from .models import Entry
 from .periods import CUSTOM, DEFAULT_PRESET, DEFAULT_ZONE, PRESETS, Period, preset_period
 from .presentation import Details, Row
@@ -29,6 +32,8 @@ from .querysets import COUNT_LIMIT, EntryQuerySet, Page
 from .recorder import record_events
 from .sentences import sentence_for
 from .tables import EntryTable
+
+log = logging.getLogger(__name__)
 
 PAGE_SIZE = 50
 OWN_ENTRIES_AT_GATE = 10
@@ -45,9 +50,12 @@ def logs(request: HttpRequest, member: Member) -> HttpResponse:
     listing = Listing(request, member)
     if listing.has_longer_address(request):
         return redirect(listing.address())
-    return render(request, "auditlog/logs.html", listing.context())
+    response = render(request, "auditlog/logs.html", listing.context())
+    listing.record_view()
+    return response
 
 
+@vary_on_headers("HX-Request")
 @account_page()
 @require_GET
 def results(request: HttpRequest, member: Member) -> HttpResponse:
@@ -58,9 +66,11 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
     listing = Listing(request, member)
     response = render(request, "auditlog/_results.html", listing.context())
     response["HX-Push-Url"] = listing.address()
+    listing.record_view()
     return response
 
 
+@vary_on_headers("HX-Request")
 @account_page()
 @require_GET
 def entry(request: HttpRequest, member: Member, entry_id: UUID) -> HttpResponse:
@@ -103,14 +113,17 @@ class Listing:
         for option in self.options:
             option.selected = option.slug in request.GET.getlist("app")
         self.page = self._page()
-        if self.valid and self.filters.filter_query():
-            _record_view(member, urlencode(self.filters.filter_query()))
 
     def _page(self) -> Page:
         if not self.valid:
             return Page([], False, False, 0)
         chosen = self.filters.chosen
         return self.filters.entries.page(PAGE_SIZE, older_than=chosen["before"], newer_than=chosen["after"])
+
+    def record_view(self) -> None:
+        """Record that somebody looked through these filters, once they have."""
+        if self.valid and self.filters.filter_query():
+            _record_view(self.member, urlencode(self.filters.filter_query()))
 
     def has_longer_address(self, request: HttpRequest) -> bool:
         """Whether the request spelled out what is the default anyway, or would be ignored."""
@@ -171,14 +184,13 @@ class Listing:
         }
 
     def _state(self) -> dict[str, str]:
-        everything = reverse("logs", args=[self.account.slug])
         if not self.valid:
             return _state(
                 "invalid",
                 "These filters can't be used",
                 "No entries are shown until they are corrected.",
                 "Clear filters",
-                everything,
+                self._elsewhere(),
             )
         if self.page.entries:
             return {"state": "rows"}
@@ -191,16 +203,22 @@ class Listing:
                 self.address(before=""),
             )
         if self.period.ends <= self.kept_since:
-            day = f"{self.kept_since:%b} {self.kept_since.day}, {self.kept_since.year}"
+            day = self.kept_since.astimezone(self.period.zone)
             return _state(
                 "too-early",
                 "These dates are older than what is kept",
                 f"The {self.account.plan} plan keeps entries for {self.account.plan.retention_days} days: "
-                f"the oldest are of {day}.",
-                "Show the oldest kept",
-                f"{everything}?{urlencode({'from': self.kept_since.date(), 'to': self.kept_since.date()})}",
+                f"since {day:%b} {day.day}, {day.year}.",
+                "Look at all that is kept",
+                self._elsewhere(**{"from": day.date().isoformat()}),
             )
-        if not Entry.objects.visible_to(self.member).since(self.kept_since).exists():
+        return self._nothing()
+
+    def _nothing(self) -> dict[str, str]:
+        """Say what there is nothing of, and lead to where there is something."""
+        times = self._times_without_apps()
+        dates = self.period.as_query()
+        if not times:
             return _state(
                 "empty",
                 "Nothing is recorded yet",
@@ -208,26 +226,37 @@ class Listing:
                 "Go to apps",
                 reverse("apps", args=[self.account.slug]),
             )
-        return self._nothing(everything)
-
-    def _nothing(self, everything: str) -> dict[str, str]:
-        if self.filters.chosen["app"]:
-            dates = urlencode(self.period.as_query())
+        if self.filters.chosen["app"] and any(self.period.begins <= time < self.period.ends for time in times):
             return _state(
                 "nothing",
                 "No entries of these apps in these dates",
-                f"Looked at {self.period.label}. Other apps may have entries then.",
+                f"Looked at {self.period.label}. Other apps have entries then.",
                 "Show all apps",
-                f"{everything}?{dates}" if dates else everything,
+                self._elsewhere(**dates),
             )
-        wider = {"range": "6m"} if self.period.preset != "6m" else {"from": self.kept_since.date()}
+        half_a_year = preset_period("6m", self.now, self.period.zone)
+        recent = max(times) >= half_a_year.begins
+        since = self.kept_since.astimezone(self.period.zone).date().isoformat()
         return _state(
             "nothing",
             "No entries in these dates",
             f"Looked at {self.period.label}, {self.period.zone.key}.",
-            "Look at the last 6 months" if "range" in wider else "Look at all that is kept",
-            f"{everything}?{urlencode(wider)}",
+            "Look at the last 6 months" if recent else "Look at all that is kept",
+            self._elsewhere(**({"range": "6m"} if recent else {"from": since})),
         )
+
+    def _times_without_apps(self) -> list[datetime]:
+        """Return when the newest entry of all and the newest in these dates took place, whatever app: one query."""
+        newest = Entry.objects.visible_to(self.member).since(self.kept_since).newest_first().values("id")
+        in_dates = newest.since(self.period.begins).before(self.period.ends)
+        return [time_of(row["id"]) for row in newest[:1].union(in_dates[:1])]
+
+    def _elsewhere(self, **query: str) -> str:
+        """Return the address of the log with other filters, in the same zone."""
+        zone = self.period.zone.key
+        query = query if zone == DEFAULT_ZONE else {**query, "tz": zone}
+        path = reverse("logs", args=[self.account.slug])
+        return f"{path}?{urlencode(query)}" if query else path
 
 
 def count_label(count: int) -> str:
@@ -249,10 +278,12 @@ def _record_view(member: Member, query: str) -> None:
         return
     target = Target("filter", query, query)
     sentence = sentence_for(Operation.LOG_VIEW, query)
-    with transaction.atomic():
-        record_events(
-            [Event(Operation.LOG_VIEW, member.account_id, now, current(), targets=[target], sentence=sentence)]
-        )
+    event = Event(Operation.LOG_VIEW, member.account_id, now, current(), targets=[target], sentence=sentence)
+    try:
+        with transaction.atomic():
+            record_events([event])
+    except NotRecorded:  # Nothing was changed, and reading keeps working.
+        log.critical("entry NOT recorded: %s by user %s", sentence, member.user_id, exc_info=True)
 
 
 def _gate(member: Member) -> dict[str, Any]:

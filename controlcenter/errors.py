@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -19,9 +20,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, "404.html", 404)
 
 
+def form_out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form that another page, or this one long ago, was opened with."""
+    return _page(request, "403_csrf.html", 403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    return _page(request, "400.html", 400)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500."""
-    return _page(request, "500.html", 500)
+    """500: looks nothing up, as whatever it asked might be what is broken."""
+    request_id = getattr(request, "id", "")
+    page = render_to_string("500.html", {"request_id": request_id})
+    return HttpResponse(page, status=500, headers={"X-Request-ID": request_id})
 
 
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:

@@ -32,6 +32,7 @@ UNREACHABLE_AFTER = 10  # seconds
 
 def main(command: list[str]) -> None:
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Shells have background jobs ignore it.
     try:
         if command:
             with _database():

@@ -53,6 +53,7 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "controlcenter.errors.form_out_of_date"
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # HSTS preload is for the owner of a whole domain to decide.
 
 CONTENT_SECURITY_POLICY = {

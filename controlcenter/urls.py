@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("auditlog.urls")),
 ]
 
+handler400 = "controlcenter.errors.bad_request"
 handler403 = "controlcenter.errors.permission_denied"
 handler404 = "controlcenter.errors.not_found"
 handler500 = "controlcenter.errors.server_error"

@@ -1,6 +1,6 @@
 """Whatever a way of writing does to a tracked model, it leaves its entries or it refuses. Nothing is silent."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -29,6 +29,13 @@ def named(row: Tracked) -> str:
 
 
 every_tracked_model = pytest.mark.parametrize("row", TRACKED, ids=named)
+
+
+def waited(awaitable: Awaitable[Any]) -> Any:
+    async def wait() -> Any:
+        return await awaitable
+
+    return async_to_sync(wait)()
 
 
 class Log:
@@ -125,7 +132,7 @@ def manager_of(instance: DjangoModel) -> Any:
 def related_manager_of(instance: DjangoModel) -> Any:
     """Return what the instance's owner calls its rows of this kind, if it has a name for them."""
     for field in instance._meta.concrete_fields:
-        if isinstance(field, models.ForeignKey) and not field.remote_field.is_hidden():
+        if isinstance(field, models.ForeignKey) and not field.remote_field.hidden:
             return getattr(getattr(instance, field.name), field.remote_field.get_accessor_name())
     return manager_of(instance)
 
@@ -136,7 +143,7 @@ def saved(instance: DjangoModel) -> DjangoModel:
 
 
 def saved_asynchronously(instance: DjangoModel) -> DjangoModel:
-    async_to_sync(instance.asave)()
+    waited(instance.asave())
     return instance
 
 
@@ -144,12 +151,12 @@ WAYS_TO_CREATE: dict[str, Create] = {
     "save": saved,
     "asave": saved_asynchronously,
     "create": lambda new: manager_of(new).create(**written(new)),
-    "acreate": lambda new: async_to_sync(manager_of(new).acreate)(**written(new)),
+    "acreate": lambda new: waited(manager_of(new).acreate(**written(new))),
     "get_or_create": lambda new: manager_of(new).get_or_create(**written(new))[0],
-    "aget_or_create": lambda new: async_to_sync(manager_of(new).aget_or_create)(**written(new))[0],
+    "aget_or_create": lambda new: waited(manager_of(new).aget_or_create(**written(new)))[0],
     "update_or_create": lambda new: manager_of(new).update_or_create(**written(new))[0],
     "bulk_create": lambda new: manager_of(new).bulk_create([new])[0],
-    "abulk_create": lambda new: async_to_sync(manager_of(new).abulk_create)([new])[0],
+    "abulk_create": lambda new: waited(manager_of(new).abulk_create([new]))[0],
     "base manager": lambda new: type(new)._base_manager.create(**written(new)),
     "related create": lambda new: related_manager_of(new).create(**written(new)),
     "related get_or_create": lambda new: related_manager_of(new).get_or_create(**written(new))[0],
@@ -203,7 +210,7 @@ def save_column(instance: DjangoModel, field: Any, value: Any) -> None:
 
 def save_asynchronously(instance: DjangoModel, field: Any, value: Any) -> None:
     setattr(instance, field.attname, value)
-    async_to_sync(instance.asave)()
+    waited(instance.asave())
 
 
 def save_deferred(instance: DjangoModel, field: Any, value: Any) -> None:
@@ -231,7 +238,7 @@ def bulk_update(instance: DjangoModel, field: Any, value: Any) -> None:
 
 def bulk_update_asynchronously(instance: DjangoModel, field: Any, value: Any) -> None:
     setattr(instance, field.attname, value)
-    async_to_sync(manager_of(instance).abulk_update)([instance], [field.name])
+    waited(manager_of(instance).abulk_update([instance], [field.name]))
 
 
 def update_or_create(instance: DjangoModel, field: Any, value: Any) -> None:
@@ -239,7 +246,7 @@ def update_or_create(instance: DjangoModel, field: Any, value: Any) -> None:
 
 
 def update_or_create_asynchronously(instance: DjangoModel, field: Any, value: Any) -> None:
-    async_to_sync(manager_of(instance).aupdate_or_create)(pk=instance.pk, defaults={field.attname: value})
+    waited(manager_of(instance).aupdate_or_create(pk=instance.pk, defaults={field.attname: value}))
 
 
 def _only(instance: DjangoModel) -> Any:
@@ -271,7 +278,7 @@ WAYS_TO_UPDATE: dict[str, Update] = {
     "aupdate_or_create": update_or_create_asynchronously,
     "related add": moved_by_its_new_owner,
     "update": lambda it, field, value: _only(it).update(**{field.name: value}),
-    "aupdate": lambda it, field, value: async_to_sync(_only(it).aupdate)(**{field.name: value}),
+    "aupdate": lambda it, field, value: waited(_only(it).aupdate(**{field.name: value})),
     "update an expression": lambda it, field, value: _only(it).update(**{field.name: Value(value, output_field=field)}),
     "update by base manager": lambda it, field, value: (
         type(it)._base_manager.filter(pk=it.pk).update(**{field.name: value})
@@ -381,9 +388,9 @@ def test_it_records_nothing_for_the_same_value_written_differently(row: Tracked,
 
 WAYS_TO_DELETE: dict[str, Callable[[DjangoModel], object]] = {
     "delete": lambda it: it.delete(),
-    "adelete": lambda it: async_to_sync(it.adelete)(),
+    "adelete": lambda it: waited(it.adelete()),
     "QuerySet.delete": lambda it: _only(it).delete(),
-    "QuerySet.adelete": lambda it: async_to_sync(_only(it).adelete)(),
+    "QuerySet.adelete": lambda it: waited(_only(it).adelete()),
     "delete by base manager": lambda it: type(it)._base_manager.filter(pk=it.pk).delete(),
     "delete of only()": lambda it: _only(it).only("pk").delete(),
     "delete what was only()": lambda it: _only(it).only("pk").get().delete(),
@@ -466,7 +473,7 @@ def pair(field: Any, name: str | None) -> tuple[Any, list[DjangoModel], Tracked]
         (lambda manager, rows: manager.set(rows[1:]), 2, 1),
         (lambda manager, rows: manager.set(rows, clear=True), 3, 1),
         (lambda manager, rows: manager.clear(), 0, 1),
-        (lambda manager, rows: async_to_sync(manager.aset)(rows), 2, 0),
+        (lambda manager, rows: waited(manager.aset(rows)), 2, 0),
         (lambda manager, rows: manager.add(rows[0]), 0, 0),
     ],
     ids=["add", "remove", "set", "set(clear)", "clear", "aset", "add what is there"],

@@ -1,4 +1,5 @@
 """Who and what the demo is about: lists, one line per thing. Days count from the first day of its history."""
+# ruff: noqa: E501
 
 from typing import NamedTuple
 
@@ -169,9 +170,10 @@ TOKENS = (
     Token("acme", "nightly-ingest", "priya", "workflows:write modules:write", 2.4, "2001:db8:a1:7::1f", "python-httpx/0.28.1"),
     Token("acme", "training-service", "ana", "models:train models:write", 1.5, "192.0.2.91", "clarifai-python/11.9"),
     Token("acme", "edge-camera-sync", "jonas", "models:write", 5.3, "203.0.113.77", "curl/8.14.1"),
-    Token("globex", "fleet-sync", "hugo", "models:write workflows:write", 4.4, "198.51.100.140", "clarifai-python/11.9"),
-    Token("initech", "scanner", "ian", "models:read", 8.4, "2001:db8:1e7::20", "curl/8.7.1"),
+    Token("globex", "fleet-sync", "hugo", "models:train models:write workflows:write", 1.4, "198.51.100.140", "clarifai-python/11.9"),
+    Token("initech", "scanner", "ian", "models:train models:write", 1.3, "2001:db8:1e7::20", "curl/8.7.1"),
 )
+TRAINERS = {"acme": "training-service", "globex": "fleet-sync", "initech": "scanner"}
 REVOKED, REVOKED_ON = "edge-camera-sync", 118.4
 
 CLUSTERS = (

@@ -216,7 +216,8 @@ class World:
         apps = self.parts(App, member.account)
         match member.reach(permission):
             case Reach.TEAM:
-                apps = [app for app in apps if app.pk in self._team_apps(member)]
+                allowed = self._team_apps(member)
+                apps = [app for app in apps if app.pk in allowed]
             case Reach.NONE:
                 return None
         return self.any_app(apps)
@@ -247,10 +248,12 @@ class World:
 
     def backdate(self) -> None:
         """Give rows the times at which history has them created and changed; no operation of anybody's."""
-        for column, times in (("created_at", self._made_at), ("updated_at", self._changed_at)):
-            for kind, by_key in times.items():
-                if column in {field.name for field in kind._meta.fields}:
-                    _set_times(kind, column, by_key)
+        for kind, made_at in self._made_at.items():
+            columns = {field.name for field in kind._meta.fields}
+            if "created_at" in columns:
+                _set_times(kind, "created_at", made_at)
+            if "updated_at" in columns:
+                _set_times(kind, "updated_at", made_at | self._changed_at[kind])
 
 
 _POPULARITY = {app.slug: app.popularity for app in cast.APPS}

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
+                        condition=models.Q(("email", ""), ("slug", ""), _negated=True),
                         fields=("user_id", "slug", "first_name", "last_name", "email"),
                         name="subject_once_per_naming",
                         nulls_distinct=False,

@@ -89,9 +89,13 @@ periodPopover.addEventListener('toggle', (event) => {
   preset?.parentElement.scrollIntoView({ inline: 'center', block: 'nearest' });
   preset?.focus({ preventScroll: true });
 });
+calendar.addEventListener('change', () => {
+  [from.value, to.value] = calendar.value.split('/');
+  custom.checked = true;
+  showDates();
+});
 periodPopover.addEventListener('change', (event) => {
   const input = event.target;
-  if (input === calendar) { [from.value, to.value] = calendar.value.split('/'); custom.checked = true; showDates(); }
   if (input === from || input === to) { custom.checked = true; showDates(); turnTo(to.value); }
   if (input.name === 'range' && input.dataset.from) set(input.dataset.from, input.dataset.to);
 });
@@ -170,7 +174,7 @@ document.addEventListener('click', (event) => {
 });
 
 /* keys: off while typing, in menus, and when turned off */
-const press = (selector) => find(selector)?.click();
+const press = (selector) => { const control = find(selector); control?.focus(); control?.click(); };
 function move(step) {
   const buttons = findAll('.ev .x');
   const here = document.activeElement.closest('.ev') ?? document.activeElement.closest('.det')?.previousElementSibling;

@@ -32,17 +32,16 @@ document.addEventListener('submit', (event) => {
   remember(button.name, value);
 });
 
-/* single-key shortcuts can be turned off; they exist only with script, so the choice lives in the browser */
-const shortcuts = find('[data-shortcuts]');
+/* single-key shortcuts can be turned off; they exist only with script, and so does the switch */
+const shortcuts = find('[data-shortcuts-switch]');
 const setShortcuts = (on) => {
   root.dataset.shortcuts = on ? 'on' : 'off';
   shortcuts?.setAttribute('aria-pressed', String(on));
 };
-setShortcuts(localStorage.getItem('shortcuts') !== 'off');
+setShortcuts(!document.cookie.split('; ').includes('shortcuts=off'));
 shortcuts?.addEventListener('click', () => {
-  const on = root.dataset.shortcuts === 'off';
-  localStorage.setItem('shortcuts', on ? 'on' : 'off');
-  setShortcuts(on);
+  setShortcuts(root.dataset.shortcuts === 'off');
+  remember('shortcuts', root.dataset.shortcuts);
 });
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest('input, textarea, select, [contenteditable], [popover]:popover-open, dialog');

@@ -1,0 +1,232 @@
+"""What reading and recording cost, as ratios measured in one run: `make bench`.
+
+Every figure is a median of interleaved runs, with the quartiles as spread, beside its limit in the same run: an empty
+page of the same shell for pages, the bare keyset query for SQL, an unrecorded save for writes. Nothing is asserted.
+"""
+
+import json
+import logging
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import django
+from django.core.management import call_command
+
+from controlcenter.local_postgres import LocalPostgres
+
+SIZES = (10_000, 1_000_000)
+DAYS = 180
+PAGE_DEEP = 1_000
+PAGE_RUNS = 41
+WRITE_RUNS = 400
+RESULTS = Path(__file__).resolve().parent.parent / ".test-results" / "bench.json"
+
+Work = dict[str, Callable[[], object]]
+Figures = dict[str, tuple[float, float, float]]
+
+
+def main() -> None:
+    """Measure on a database of its own, print the tables and write them as JSON."""
+    with _database():
+        world = _make_world()
+        results: dict[str, Any] = {"recording": _report_recording(_measure_recording(world))}
+        pages: list[Figures] = []
+        have = 0
+        for size in SIZES:
+            call_command(
+                "fill_log", account="bench", entries=size - have, days=DAYS, is_test=True
+            )
+            have = size
+            _analyze()
+            pages.append(_measure(_reads(world), PAGE_RUNS))
+        results["reading"] = _report_reading(pages)
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=2))
+        print(f"\nWritten to {RESULTS.name}.")
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="controlcenter-bench-")))
+        folder.chmod(0o711)
+        server = stack.enter_context(LocalPostgres(folder / "postgres", "max_wal_size=4GB", "shared_buffers=512MB"))
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "controlcenter.settings",
+            "DATABASE_URL": server.url,
+            "SECRET_KEY": "only-for-measuring-" * 3,
+            "INSECURE_HTTP": "1",
+        }
+        django.setup()
+        logging.disable(logging.WARNING)
+        from django.conf import settings
+        from django.db import connections
+
+        settings.ALLOWED_HOSTS = ["testserver"]
+        settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+        call_command("migrate", verbosity=0)
+        yield
+        connections.close_all()
+
+
+def _make_world() -> dict[str, Any]:
+    from accounts.models import Account, Member, Plan, User
+    from controlcenter.resources.models import App
+
+    plan = Plan.objects.get(slug="enterprise")
+    account = Account.objects.create(slug="bench", name="Bench", plan=plan)
+    user = User.objects.create_user("bench@bench.example", "a password", slug="bench", home=account)
+    Member.objects.create(account=account, user=user, role="administrator")
+    apps = [App.objects.create(account=account, slug=f"app-{number}", name=f"App {number}") for number in range(25)]
+    return {"account": account, "user": user, "apps": apps}
+
+
+def _reads(world: dict[str, Any]) -> Work:
+    from django.test import Client
+    from django.urls import reverse
+
+    from auditlog.models import Entry
+
+    client = Client()
+    client.force_login(world["user"])
+    page = reverse("logs", args=["bench"])
+    entries = Entry.objects.for_account(world["account"].pk)
+    few = [app.pk for app in world["apps"][:3]]
+    ids = list(entries.newest_first().values_list("id", flat=True)[: PAGE_DEEP * 50])
+    deep = ids[-1] if len(ids) == PAGE_DEEP * 50 else ids[len(ids) // 2]
+
+    def get(address: str) -> Callable[[], object]:
+        def read() -> object:
+            response = client.get(address)
+            assert response.status_code == 200, (address, response.status_code)
+            return response
+
+        return read
+
+    return {
+        "empty page of the same shell": get(reverse("plan", args=["bench"])),
+        "bare keyset query": lambda: list(entries.newest_first().values_list("id", "body")[:51]),
+        "page query, all": lambda: entries.page(50),
+        "page query, three apps": lambda: entries.for_apps(few).page(50),
+        "page query, 1,000 pages deep": lambda: entries.page(50, older_than=deep),
+        "page: last 6 months": get(f"{page}?range=6m"),
+        "page: one app": get(f"{page}?app=app-1&range=6m"),
+        "page: three apps": get(f"{page}?app=app-1&app=app-2&app=app-3&range=6m"),
+        "page: last month": get(f"{page}?range=last-month"),
+        "page: 1,000 pages deep": get(f"{page}?range=6m&before={deep}"),
+    }
+
+
+def _measure_recording(world: dict[str, Any]) -> dict[str, Figures]:
+    recorded = _writes(world, "recorded")
+    unrecorded = _writes(world, "unrecorded")
+    times: dict[str, dict[str, list[float]]] = {"recorded": {}, "unrecorded": {}}
+    for _ in range(WRITE_RUNS):
+        _time_each(recorded, times["recorded"])
+        with _not_recording():
+            _time_each(unrecorded, times["unrecorded"])
+    return {name: _figures(found) for name, found in times.items()}
+
+
+@contextmanager
+def _not_recording() -> Iterator[None]:
+    from auditlog import receivers
+
+    for signal, _, model, uid in receivers.model_receivers():
+        signal.disconnect(sender=model, dispatch_uid=uid)
+    yield
+    receivers.connect()
+
+
+def _writes(world: dict[str, Any], prefix: str) -> Work:
+    from controlcenter.context import Where, acting_as
+    from controlcenter.resources.models import App
+
+    made: list[Any] = []
+    actor = world["user"].as_actor()
+
+    def create() -> None:
+        with acting_as(actor, Where(source_ip="203.0.113.7", request_id="bench")):
+            made.append(App.objects.create(account=world["account"], slug=f"{prefix}-{time.time_ns()}", name="App"))
+
+    def update() -> None:
+        made[-1].name += "x"
+        with acting_as(actor):
+            made[-1].save()
+
+    def delete() -> None:
+        with acting_as(actor):
+            made.pop().delete()
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _measure(work: Work, runs: int) -> Figures:
+    times: dict[str, list[float]] = {}
+    for _ in range(2):
+        _time_each(work, {})
+    for _ in range(runs):
+        _time_each(work, times)
+    return _figures(times)
+
+
+def _time_each(work: Work, times: dict[str, list[float]]) -> None:
+    for name, do in work.items():
+        start = time.perf_counter()
+        do()
+        times.setdefault(name, []).append((time.perf_counter() - start) * 1000)
+
+
+def _figures(times: dict[str, list[float]]) -> Figures:
+    found = {}
+    for name, values in times.items():
+        low, middle, high = statistics.quantiles(values, n=4)
+        found[name] = (middle, low, high)
+    return found
+
+
+def _analyze() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE auditlog_entry")
+
+
+def _report_reading(phases: list[Figures]) -> dict[str, Any]:
+    small, large = phases
+    print(f"\n{'reading, ms':34}{f'{SIZES[0]:,}':>20}{f'{SIZES[1]:,}':>20}{'ratio':>8}{'× limit':>9}")
+    report = {}
+    for name, (middle, low, high) in large.items():
+        limit = "empty page of the same shell" if name.startswith("page:") else "bare keyset query"
+        first = small[name]
+        ratio, times_limit = middle / first[0], middle / large[limit][0]
+        cells = f"{_spread(first):>20}{_spread((middle, low, high)):>20}{ratio:>8.2f}"
+        print(f"{name:34}{cells}{times_limit:>9.2f}" if name.startswith("page") else f"{name:34}{cells}")
+        report[name] = {"small": first, "large": (middle, low, high), "ratio": ratio, "times_limit": times_limit}
+    return report
+
+
+def _report_recording(found: dict[str, Figures]) -> dict[str, Any]:
+    print(f"\n{'recording, ms':34}{'unrecorded':>20}{'recorded':>20}{'ratio':>8}")
+    report = {}
+    for name, recorded in found["recorded"].items():
+        unrecorded = found["unrecorded"][name]
+        ratio = recorded[0] / unrecorded[0]
+        print(f"{name:34}{_spread(unrecorded):>20}{_spread(recorded):>20}{ratio:>8.2f}")
+        report[name] = {"unrecorded": unrecorded, "recorded": recorded, "ratio": ratio}
+    return report
+
+
+def _spread(figure: tuple[float, float, float]) -> str:
+    middle, low, high = figure
+    return f"{middle:.2f} ({low:.1f}–{high:.1f})"
+
+
+if __name__ == "__main__":
+    main()

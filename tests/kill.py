@@ -1,0 +1,277 @@
+"""Eight writers, and PostgreSQL killed in the middle: has every operation its entry, and every entry its operation?
+
+    python -m tests.kill --seconds 60
+
+Makes a server of its own, with everything on that keeps data through a power cut, and prints its figures.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+WRITERS = 8
+APPS_AT_MOST = 20  # per writer
+SHARED = 3  # apps that all writers rename, one waiting for the other
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=60)
+    arguments.add_argument("--writer", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.writer is not None:
+        _set_up_django()
+        write(given.writer, given.seconds, given.folder)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="controlcenter-kill-") as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL refuses to run as root, so another user must come through.
+        figures = rehearse(Path(folder), given.seconds)
+    print(json.dumps(figures, indent=2))
+    wrong = figures["operations without an entry"] + figures["entries without an operation"]
+    return 1 if wrong or not figures["entries"] else 0
+
+
+def _set_up_django() -> None:
+    import django
+
+    django.setup()
+
+
+# The disaster
+
+
+def rehearse(folder: Path, seconds: float) -> dict[str, Any]:
+    """Run writers for some seconds, kill the server half-way, and return what was found afterwards."""
+    from controlcenter.local_postgres import LocalPostgres
+
+    with LocalPostgres(folder / "postgres") as server:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "controlcenter.settings",
+            "DATABASE_URL": server.url,
+            "SECRET_KEY": "only-for-tests-" * 4,
+            "INSECURE_HTTP": "1",
+        }
+        _set_up_django()
+        _prepare()
+        command = [sys.executable, "-m", "tests.kill", "--seconds", str(seconds), "--folder", str(folder)]
+        writers = [subprocess.Popen([*command, "--writer", str(number)]) for number in range(WRITERS)]
+        try:
+            _start_together(folder, writers)
+            time.sleep(seconds / 2)
+            down = _kill(server)
+            codes = [writer.wait(seconds + 60) for writer in writers]
+        finally:
+            for writer in writers:
+                writer.kill()
+        assert codes == [0] * WRITERS, codes
+        return {"writers": WRITERS, "seconds": seconds, "down for": round(down, 2), **compare(folder)}
+
+
+def _start_together(folder: Path, writers: list[subprocess.Popen[bytes]]) -> None:
+    while len(list(folder.glob("ready-*"))) < WRITERS:
+        assert all(writer.poll() is None for writer in writers), "a writer could not start"
+        time.sleep(0.02)
+    (folder / "go").touch()
+
+
+def _prepare() -> None:
+    from django.core.management import call_command
+    from django.db import connection
+
+    from tests.factories import AccountFactory, AppFactory
+
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            cursor.execute(f"SHOW {setting}")
+            assert cursor.fetchone() == ("on",), setting
+    for number in range(WRITERS):
+        AccountFactory(slug=f"writer-{number}")
+    AppFactory.create_batch(SHARED, account=AccountFactory(slug="shared"))
+    connection.close()
+
+
+def _kill(server: Any) -> float:
+    """Kill the server with all its processes at once, start it again, and return for how long it was away."""
+    started = time.monotonic()
+    os.killpg(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    server.start()
+    return time.monotonic() - started
+
+
+# The writers
+
+
+def write(number: int, seconds: float, folder: Path) -> None:
+    """Do operations until the time is up; note each one that the database said was done."""
+    from django.db import InterfaceError, OperationalError, connection
+
+    from accounts.models import Account
+    from controlcenter.context import SYSTEM, NotRecorded, acting_as
+
+    random = Random(number)  # noqa: S311
+    account = Account.objects.get(slug=f"writer-{number}")
+    (folder / f"ready-{number}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.02)
+    until = time.monotonic() + seconds
+    with (folder / f"writer-{number}.txt").open("w") as notes, acting_as(SYSTEM):
+        for step in range(10**9):
+            if time.monotonic() > until:
+                break
+            act = random.choices(list(ACTIONS), ACTIONS.values())[0]
+            try:
+                act(account, f"{number}-{step}", random, notes)
+            except (OperationalError, InterfaceError, NotRecorded) as error:
+                if isinstance(error, NotRecorded) and not isinstance(
+                    error.__cause__, OperationalError | InterfaceError
+                ):
+                    raise
+                print("lost", file=notes)
+                connection.close()
+                time.sleep(0.05)
+
+
+def create(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    if account.apps.count() < APPS_AT_MOST:
+        account.apps.create(slug=f"app-{name}", name=name)
+        print("created", f"app-{name}", file=notes, flush=True)
+
+
+def create_many(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    from controlcenter.resources.models import App
+
+    if account.apps.count() < APPS_AT_MOST:
+        new = [App(account=account, slug=f"app-{name}-{letter}", name=name) for letter in "abc"]
+        App.objects.bulk_create(new)
+        for app in new:
+            print("created", app.slug, file=notes, flush=True)
+
+
+def rename(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    app = _any_app(account, random)
+    if app:
+        app.name = name
+        app.save(update_fields=["name"])
+        print("renamed", app.slug, name, file=notes, flush=True)
+
+
+def rename_shared(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    from controlcenter.resources.models import App
+
+    slug = random.choice(sorted(App.objects.filter(account__slug="shared").values_list("slug", flat=True)))
+    App.objects.filter(slug=slug).update(name=name)
+    print("renamed", slug, name, file=notes, flush=True)
+
+
+def delete(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    app = _any_app(account, random)
+    if app:
+        slug = app.slug
+        app.delete()
+        print("deleted", slug, file=notes, flush=True)
+
+
+def delete_many(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    slugs = list(account.apps.order_by("slug").values_list("slug", flat=True)[:4])
+    account.apps.filter(slug__in=slugs).delete()
+    for slug in slugs:
+        print("deleted", slug, file=notes, flush=True)
+
+
+def change_one_s_mind(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    """Roll back what was done: neither the app nor its entry may be found."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        account.apps.create(slug=f"never-{name}", name=name)
+        account.apps.update(name="never")
+        transaction.set_rollback(True)
+
+
+def _any_app(account: Any, random: Random) -> Any:
+    apps = list(account.apps.order_by("pk"))
+    return random.choice(apps) if apps else None
+
+
+Action = Callable[[Any, str, Random, TextIO], None]
+ACTIONS: dict[Action, int] = {
+    create: 30,
+    create_many: 5,
+    rename: 30,
+    rename_shared: 20,
+    delete: 10,
+    delete_many: 2,
+    change_one_s_mind: 5,
+}
+
+
+# The reckoning
+
+
+def compare(folder: Path) -> dict[str, Any]:
+    """Return how rows, entries and what the writers were told agree."""
+    from auditlog.models import Entry
+    from auditlog.recorder import leaf_of
+    from controlcenter.operations import Operation
+    from controlcenter.resources.models import App
+
+    told, lost = _told(folder)
+    rows = dict(App.objects.values_list("slug", "name"))
+    entries: Counter[tuple[str, ...]] = Counter()
+    names: dict[str, list[list[str | None]]] = {}
+    torn = 0
+    for entry in Entry.objects.filter(app_id__isnull=False).order_by("id"):
+        torn += bytes(entry.leaf) != leaf_of(bytes(entry.body))
+        slug, (before, after) = entry.targets[0]["id"], entry.event["changes"]["name"]
+        kind = {Operation.APPLICATION_CREATE: "created", Operation.APPLICATION_DELETE: "deleted"}.get(
+            Operation(entry.operation), "renamed"
+        )
+        entries[(kind, slug, after) if kind == "renamed" else (kind, slug)] += 1
+        names.setdefault(slug, []).append([before, after])
+
+    unrecorded = [operation for operation in told if not entries[operation]]
+    unrecorded += [("created", slug) for slug in rows if not entries["created", slug]]
+    # Each row's story must be whole: from nothing, step by step, to the name that it has, or to nothing.
+    invented = [slug for slug, steps in names.items() if _story(steps) != [None, rows.get(slug)]]
+    invented += [" ".join(operation) for operation, times in entries.items() if times > 1]
+    invented += [slug for slug in names if slug.startswith("never")]
+    return {
+        "operations confirmed": len(told),
+        "connections lost": lost,
+        "entries": sum(entries.values()),
+        "entries in doubt that had come about": sum(entries.values()) - len(told) - SHARED,
+        "apps left": len(rows),
+        "operations without an entry": len(unrecorded),
+        "entries without an operation": len(invented),
+        "entries whose leaf is not theirs": torn,
+        "examples": [*map(str, unrecorded[:3]), *invented[:3]],
+    }
+
+
+def _told(folder: Path) -> tuple[list[tuple[str, ...]], int]:
+    lines = [line for file in folder.glob("writer-*.txt") for line in file.read_text().splitlines()]
+    return [tuple(line.split()) for line in lines if line != "lost"], lines.count("lost")
+
+
+def _story(steps: list[list[str | None]]) -> list[str | None]:
+    """Return the first before and the last after of changes that follow on each other; the changes where they don't."""
+    whole = all(one[1] == two[0] for one, two in pairwise(steps))
+    return [steps[0][0], steps[-1][1]] if whole else [str(steps)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
