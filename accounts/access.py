@@ -19,8 +19,8 @@ View = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
 
 
 def memberships_of(request: HttpRequest) -> list[Member]:
-    """Return all memberships of who is signed in, with account and plan."""
-    return request.user.loaded_memberships if request.user.is_authenticated else []
+    """Return all memberships of who is signed in, with account and plan; none for who is just signing in."""
+    return getattr(request.user, "loaded_memberships", [])
 
 
 def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[P]]:

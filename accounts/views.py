@@ -24,10 +24,11 @@ A_YEAR = 365 * 24 * 60 * 60
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the log of the first account."""
+    """Lead to the log of the first account, or to its apps who may not read the log."""
     memberships = memberships_of(request)
     if memberships:
-        return redirect("logs", memberships[0].account.slug)
+        reads = memberships[0].reach(Permission.READ_LOG) is not Reach.NONE
+        return redirect("logs" if reads else "apps", memberships[0].account.slug)
     if request.user.is_authenticated and request.user.is_staff:
         return redirect("admin:index")
     if request.user.is_authenticated:

@@ -109,7 +109,8 @@ class Listing:
         self.filters = EntryFilterSet(request.GET, entries, self.options)
         self.valid = self.filters.is_valid()
         self.open_id = request.GET.get("event", "")
-        self.period = self.filters.chosen["period"] if self.valid else _default_period(self.now)
+        self.invalid_period = "period" in self.filters.form.errors
+        self.period = _default_period(self.now) if self.invalid_period else self.filters.chosen["period"]
         for option in self.options:
             option.selected = option.slug in request.GET.getlist("app")
         self.page = self._page()
@@ -150,6 +151,7 @@ class Listing:
             "apps_selected": len(selected),
             "apps_label": _apps_label(selected),
             "period": self.period,
+            "invalid_period": self.invalid_period,
             "presets": _presets(self.period, self.now),
             "first_day": self.kept_since.astimezone(self.period.zone).date().isoformat(),
             "last_day": self.now.astimezone(self.period.zone).date().isoformat(),
@@ -247,9 +249,9 @@ class Listing:
 
     def _times_without_apps(self) -> list[datetime]:
         """Return when the newest entry of all and the newest in these dates took place, whatever app: one query."""
-        newest = Entry.objects.visible_to(self.member).since(self.kept_since).newest_first().values("id")
+        newest = Entry.objects.visible_to(self.member).since(self.kept_since).newest_first()
         in_dates = newest.since(self.period.begins).before(self.period.ends)
-        return [time_of(row["id"]) for row in newest[:1].union(in_dates[:1])]
+        return [time_of(row["id"]) for row in newest.values("id")[:1].union(in_dates.values("id")[:1])]
 
     def _elsewhere(self, **query: str) -> str:
         """Return the address of the log with other filters, in the same zone."""

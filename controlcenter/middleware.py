@@ -29,6 +29,8 @@ class ContextMiddleware:
         with acting_as(actor, where):
             response = self.get_response(request)
         response["X-Request-ID"] = where.request_id
+        if actor.user_id:
+            response.headers.setdefault("Cache-Control", "no-store")  # What one may see, the next may not.
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

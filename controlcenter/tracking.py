@@ -83,7 +83,7 @@ class TrackedQuerySet(models.QuerySet[T]):
         """Delete all rows and what depends on them; each one is reported. Rows that are gone already are not."""
         with transaction.atomic(using=self.db, savepoint=False), together():
             collector = HoldingCollector(using=self.db, origin=self)
-            collector.collect(self._held())
+            collector.collect(self._held())  # type: ignore[arg-type]
             return collector.delete()
 
     delete.alters_data = True  # type: ignore[attr-defined]

@@ -93,6 +93,12 @@ def member_with(role: Role, account: Account) -> User:
     return user
 
 
+def home_of(user: User) -> Account:
+    """Return the account whose log shows the person's sign-ins."""
+    assert user.home
+    return user.home
+
+
 def entries_of(account: Account, *operations: Operation) -> list[Entry]:
     """Return an account's entries of these operations, oldest first."""
     return list(Entry.objects.for_account(account.pk).with_operation(*operations).order_by("id"))

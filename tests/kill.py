@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -33,7 +33,7 @@ def main() -> int:
     given = arguments.parse_args()
     if given.writer is not None:
         _set_up_django()
-        write(given.writer, given.seconds, given.folder)
+        write(given.writer, given.folder)
         return 0
     with tempfile.TemporaryDirectory(prefix="controlcenter-kill-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL refuses to run as root, so another user must come through.
@@ -65,13 +65,15 @@ def rehearse(folder: Path, seconds: float) -> dict[str, Any]:
         }
         _set_up_django()
         _prepare()
-        command = [sys.executable, "-m", "tests.kill", "--seconds", str(seconds), "--folder", str(folder)]
+        command = [sys.executable, "-m", "tests.kill", "--folder", str(folder)]
         writers = [subprocess.Popen([*command, "--writer", str(number)]) for number in range(WRITERS)]
         try:
             _start_together(folder, writers)
             time.sleep(seconds / 2)
             down = _kill(server)
-            codes = [writer.wait(seconds + 60) for writer in writers]
+            time.sleep(seconds / 2)
+            (folder / "stop").touch()
+            codes = [writer.wait(60) for writer in writers]
         finally:
             for writer in writers:
                 writer.kill()
@@ -115,30 +117,28 @@ def _kill(server: Any) -> float:
 # The writers
 
 
-def write(number: int, seconds: float, folder: Path) -> None:
-    """Do operations until the time is up; note each one that the database said was done."""
+def write(number: int, folder: Path) -> None:
+    """Do operations until told to stop; note each one that the database said was done."""
     from django.db import InterfaceError, OperationalError, connection
 
     from accounts.models import Account
     from controlcenter.context import SYSTEM, NotRecorded, acting_as
 
+    gone = (OperationalError, InterfaceError)
     random = Random(number)  # noqa: S311
     account = Account.objects.get(slug=f"writer-{number}")
     (folder / f"ready-{number}").touch()
     while not (folder / "go").exists():
         time.sleep(0.02)
-    until = time.monotonic() + seconds
     with (folder / f"writer-{number}.txt").open("w") as notes, acting_as(SYSTEM):
-        for step in range(10**9):
-            if time.monotonic() > until:
+        for step in count():
+            if (folder / "stop").exists():
                 break
-            act = random.choices(list(ACTIONS), ACTIONS.values())[0]
+            act = random.choices(list(ACTIONS), list(ACTIONS.values()))[0]
             try:
                 act(account, f"{number}-{step}", random, notes)
-            except (OperationalError, InterfaceError, NotRecorded) as error:
-                if isinstance(error, NotRecorded) and not isinstance(
-                    error.__cause__, OperationalError | InterfaceError
-                ):
+            except (*gone, NotRecorded) as error:
+                if not isinstance(error.__cause__ if isinstance(error, NotRecorded) else error, gone):
                     raise
                 print("lost", file=notes)
                 connection.close()
@@ -225,7 +225,7 @@ ACTIONS: dict[Action, int] = {
 def compare(folder: Path) -> dict[str, Any]:
     """Return how rows, entries and what the writers were told agree."""
     from auditlog.models import Entry
-    from auditlog.recorder import leaf_of
+    from auditlog.canonical import leaf_of
     from controlcenter.operations import Operation
     from controlcenter.resources.models import App
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 
 from accounts.models import Member
 from accounts.roles import Permission, Role, RoleDenied, roles_with
@@ -44,10 +45,9 @@ def without_ids(response: Any) -> str:
 
 
 def test_every_page_of_an_account_is_in_this_file() -> None:
-    from django.urls import get_resolver
-
-    routes = {pattern.pattern for include in get_resolver().url_patterns for pattern in include.url_patterns}
-    of_accounts = {str(route) for route in routes if str(route).startswith("@<slug:account_slug>/")}
+    included: list[Any] = get_resolver().url_patterns
+    routes = {str(page.pattern) for include in included for page in include.url_patterns}
+    of_accounts = {route for route in routes if route.startswith("@<slug:account_slug>/")}
     tested = {f"@<slug:account_slug>/{page}" for page in PAGES}
     known = {
         page.replace("vision", "<slug:app_slug>").replace("01941f29-7c00-7000-8000-000000000000", "<uuid:entry_id>")

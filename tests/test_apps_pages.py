@@ -14,7 +14,7 @@ from controlcenter.operations import Operation
 from controlcenter.resources.models import App, TeamApp, Visibility
 
 from .factories import AppFactory, ModelFactory, ModuleFactory, People, TeamFactory, WorkflowFactory, make_people
-from .history import entries_of, member_with, text_of, the_entry
+from .history import entries_of, home_of, member_with, text_of, the_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -387,7 +387,7 @@ def test_a_team_contributor_edits_no_app_of_another_team(people: People, client:
 def test_the_pages_do_not_exist_for_a_stranger(address: str, people: People, client: Client, app: App) -> None:
     client.force_login(people.stranger)
     assert client.get(address).status_code == 404
-    assert client.get(address.replace("@acme", f"@{people.stranger.home.slug}")).status_code in (200, 404)
+    assert client.get(address.replace("@acme", f"@{home_of(people.stranger).slug}")).status_code in (200, 404)
 
 
 @pytest.mark.parametrize("address", [APPS, *PAGES])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
 from django.utils.functional import SimpleLazyObject
 
@@ -150,7 +150,7 @@ def test_what_is_still_used_is_one_failure() -> None:
     model = deployment.model_version.model
     before = Entry.objects.count()
     with (
-        pytest.raises(ProtectedError),
+        pytest.raises((ProtectedError, RestrictedError)),
         attempting(Operation.MODEL_DELETE, account_id=model.app.account_id, target=model),
         transaction.atomic(),
     ):

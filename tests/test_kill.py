@@ -27,5 +27,5 @@ def test_a_killed_database_parts_no_operation_from_its_entry() -> None:
     assert figures["entries without an operation"] == 0, figures
     assert figures["entries whose leaf is not theirs"] == 0, figures
     assert figures["connections lost"] >= figures["writers"] / 2, figures
-    assert figures["operations confirmed"] > 100, figures
+    assert figures["operations confirmed"] > 20, figures
     assert outcome.returncode == 0

@@ -16,7 +16,7 @@ from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
 from .factories import AppFactory, People, TokenFactory, make_people
-from .history import entries_of, member_with, text_of, the_entry, write
+from .history import entries_of, home_of, member_with, text_of, the_entry, write
 
 pytestmark = pytest.mark.django_db
 
@@ -152,7 +152,7 @@ def test_a_stranger_opens_none(people: People, client: Client) -> None:
     client.force_login(people.stranger)
     entry = entry_by(people.owner, people.acme)
     assert client.get(url_of(entry)).status_code == 404
-    assert client.get(url_of(entry, people.stranger.home.slug)).status_code == 404
+    assert client.get(url_of(entry, home_of(people.stranger).slug)).status_code == 404
 
 
 def test_who_is_signed_out_is_asked_to_sign_in(people: People, client: Client) -> None:

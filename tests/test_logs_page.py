@@ -16,7 +16,18 @@ from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
 from .factories import AppFactory, People, make_people
-from .history import LONG_AGO, entries_of, member_with, multiply, shown, sign_in_long_ago, text_of, the_entry, write
+from .history import (
+    LONG_AGO,
+    entries_of,
+    home_of,
+    member_with,
+    multiply,
+    shown,
+    sign_in_long_ago,
+    text_of,
+    the_entry,
+    write,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -245,7 +256,7 @@ def test_it_asks_who_is_signed_out_to_sign_in(url: str, people: People, client: 
 def test_it_hides_other_accounts(people: People, client: Client) -> None:
     write_many(people.acme, people.owner, 2)
     sign_in_long_ago(client, people.stranger)
-    assert "Entry" not in shown(client.get(f"/@{people.stranger.home.slug}/teams-and-logs/"))
+    assert "Entry" not in shown(client.get(f"/@{home_of(people.stranger).slug}/teams-and-logs/"))
 
 
 # What is kept

@@ -253,10 +253,10 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from _walk(part)
 
 
-def rows_read(nodes: list[dict[str, Any]]) -> float:
+def rows_read(nodes: list[dict[str, Any]]) -> Any:
     """Return how many entries were touched, those that a filter threw away included."""
     return sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        float(node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in nodes
         if "Scan" in node["Node Type"] and node.get("Relation Name", "").startswith("auditlog_entry")
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 NOVEMBER = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def run(sql: str, *params: object) -> list[tuple[object, ...]]:
+def run(sql: str, *params: str | UUID) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []

@@ -68,11 +68,16 @@ def written(instance: DjangoModel) -> dict[str, Any]:
     return {name: getattr(instance, name) for name in fields if name not in left_out}
 
 
+def owner_of(field: Any) -> type[DjangoModel]:
+    model: type[DjangoModel] = field.related_model
+    return model
+
+
 def other_value(field: Any, value: Any) -> Any:
     """Return a value for the field that is valid and another one."""
     match field:
         case models.ForeignKey():
-            return FACTORIES[field.related_model]().pk
+            return FACTORIES[owner_of(field)]().pk
         case ArrayField():
             return ["models:read"] if value != ["models:read"] else ["apps:read"]
         case models.JSONField():
@@ -256,7 +261,7 @@ def _only(instance: DjangoModel) -> Any:
 def moved_by_its_new_owner(instance: DjangoModel, field: Any, value: Any) -> None:
     """Give the row to another owner through the owner's manager, or update plainly what has no owner."""
     if isinstance(field, models.ForeignKey):
-        owner = field.related_model._base_manager.get(pk=value)
+        owner = owner_of(field)._base_manager.get(pk=value)
         getattr(owner, field.remote_field.get_accessor_name()).add(instance)
     else:
         save_all(instance, field, value)

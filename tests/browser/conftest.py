@@ -5,17 +5,22 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.contrib.auth.models import AbstractBaseUser
 from django.urls import reverse
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests import PASSWORD
 from tests.browser import chromium
+
+if TYPE_CHECKING:  # This file is read before Django is set up when only browser tests are asked for.
+    from accounts.models import User
+
+if TYPE_CHECKING:  # This file may be read before Django is set up.
+    from accounts.models import User
 
 RESULTS = Path(__file__).resolve().parents[2] / ".test-results"
 FLAGS = [
@@ -28,6 +33,12 @@ FLAGS = [
 failed = pytest.StashKey[bool]()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts these tests last, since Playwright keeps an event loop in this thread from its start on."""
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
@@ -37,7 +48,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread, which Django takes for a reason to refuse its database.
+    # Django takes Playwright's event loop for a reason to refuse its database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     program = chromium.find()
     assert program, chromium.REMEDY
@@ -107,9 +118,9 @@ def _page(
 
 @pytest.fixture
 def sign_in() -> Callable[..., None]:
-    def sign_in(page: Page, user: AbstractBaseUser, password: str = PASSWORD) -> None:
+    def sign_in(page: Page, user: "User", password: str = PASSWORD) -> None:
         page.goto(reverse("sign-in"))
-        page.locator("[name=username]").fill(user.get_username())
+        page.locator("[name=username]").fill(user.email)
         page.locator("[name=password]").fill(password)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: reverse("sign-in") not in url)
