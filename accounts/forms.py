@@ -1,9 +1,18 @@
 """Forms about accounts."""
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, QueryDict
 
 from .models import Plan
+
+
+class SignInForm(AuthenticationForm):
+    """E-mail address and password. One sentence for all that can be wrong tells nobody which addresses exist."""
+
+    WRONG = "E-mail address and password do not go together."
+
+    error_messages = {"invalid_login": f"{WRONG} Nobody was signed in.", "inactive": f"{WRONG} Nobody was signed in."}
 
 
 class PlanForm(forms.Form):

@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
-from django.contrib.auth.forms import AuthenticationForm
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
@@ -15,7 +14,7 @@ from controlcenter.context import attempting
 from controlcenter.operations import Operation
 
 from .access import account_page, memberships_of, require
-from .forms import PlanForm, posted, sentence_of
+from .forms import PlanForm, SignInForm, posted, sentence_of
 from .models import Account, Member, Plan, User
 from .roles import Permission, Reach
 from .shell import SIDEBARS, THEMES
@@ -43,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     following = _safe_next(request)
     if request.method == "GET" and request.user.is_authenticated:
         return redirect(following)
-    form = AuthenticationForm(request, posted(request))
+    form = SignInForm(request, posted(request))
     if request.method == "POST":
         email = request.POST.get("username", "").strip().lower()
         person = User.objects.filter(email=email).first() if "\0" not in email else None
@@ -53,7 +52,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 with transaction.atomic():
                     login(request, form.get_user())
                 return redirect(following)
-            attempt.refuse("invalid_credentials", "E-mail address and password do not go together.")
+            attempt.refuse("invalid_credentials", SignInForm.WRONG)
     return render(request, "accounts/sign_in.html", {"form": form, "next": following})
 
 

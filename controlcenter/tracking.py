@@ -38,8 +38,8 @@ class TrackedQuerySet(models.QuerySet[T]):
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
-        *_: Any,
-        **__: Any,
+        update_fields: Any = None,
+        unique_fields: Any = None,
     ) -> list[T]:
         """Create all rows and report each; refuse the options that hide which rows were written.
 
@@ -107,7 +107,7 @@ class TrackedModel(models.Model):
         with transaction.atomic(savepoint=False):
             super().save(*args, **options)
 
-    def delete(self, *_: Any, **__: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete with everything that depends on it, as it is stored; their records are written in one statement."""
         if self.pk is None:
             raise ValueError(f"{self!r} can't be deleted: it was never saved.")

@@ -224,8 +224,8 @@ ACTIONS: dict[Action, int] = {
 
 def compare(folder: Path) -> dict[str, Any]:
     """Return how rows, entries and what the writers were told agree."""
-    from auditlog.models import Entry
     from auditlog.canonical import leaf_of
+    from auditlog.models import Entry
     from controlcenter.operations import Operation
     from controlcenter.resources.models import App
 

@@ -83,6 +83,7 @@ def test_a_second_manager_with_a_back_door_is_found(monkeypatch: pytest.MonkeyPa
 
         class Meta(TrackedModel.Meta):
             app_label = "accounts"
+            default_manager_name = "objects"
 
         def __str__(self) -> str:
             return ""

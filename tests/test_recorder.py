@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.serializers import deserialize, serialize
 from django.db import connection, models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
@@ -465,6 +466,15 @@ def test_rows_written_together_keep_their_order() -> None:
 
 
 # In the transaction of the change
+
+
+def test_a_fixture_is_recorded_as_any_other_change() -> None:
+    app = AppFactory(name="Vision")
+    fixture = serialize("json", [app]).replace("Vision", "Sight")
+    for row in deserialize("json", fixture):
+        with transaction.atomic():
+            row.save()
+    assert newest().event["changes"] == {"name": ["Vision", "Sight"]}
 
 
 @pytest.mark.django_db(transaction=True)

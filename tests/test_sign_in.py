@@ -6,13 +6,14 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
+from accounts.roles import Role
 from auditlog.models import Entry
 from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from . import PASSWORD
 from .factories import People, UserFactory, make_people
-from .history import entries_of, log_that_refuses, text_of, the_entry
+from .history import entries_of, log_that_refuses, member_with, text_of, the_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,11 @@ def is_signed_in(client: Client) -> bool:
 def test_signing_in_leads_to_the_log(people: People, client: Client) -> None:
     assert sign_in(client, "olga@acme.example") == "/"
     assert client.get("/")["Location"] == "/@acme/teams-and-logs/"
+
+
+def test_signing_in_leads_nobody_to_a_page_that_refuses_them(people: People, client: Client) -> None:
+    client.force_login(member_with(Role.FINANCIAL_MANAGER, people.acme))
+    assert client.get("/", follow=True).status_code == 200
 
 
 def test_signing_in_is_an_entry_of_the_home_account(people: People, client: Client) -> None:
@@ -93,6 +99,7 @@ def test_the_answer_does_not_tell_whether_the_address_is_known(people: People, c
         for email in ("olga@acme.example", "nobody@acme.example")
     ]
     assert answers[0] == answers[1]
+    assert WRONG in answers[0]
 
 
 def test_the_address_typed_is_kept_and_the_password_is_not(people: People, client: Client) -> None:

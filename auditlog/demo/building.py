@@ -62,7 +62,8 @@ def create_in(app: App, kind: type[Resource], world: World, step: Step) -> bool:
     if len(present) >= MOST[kind] or not free:
         return False
     slug, model_type = world.rng.choice(free)
-    row = kind(app=app, slug=slug, name=slug)
+    row: Any = kind(slug=slug, name=slug)
+    row.app = app
     if isinstance(row, Model):
         row.kind = model_type
     with world.doing(step, f"apps/{app.slug}/{kind.PART}/"):
@@ -329,7 +330,7 @@ def _deployed(world: World, row: Any) -> set[int]:
     return {part.model_version_id for part in deployments if part.model_version.model_id == row.pk}
 
 
-def _create_version(row: Any, world: World, step: Step, state: ModelVersion.State | None = None) -> Version:
+def _create_version(row: Any, world: World, step: Step, state: ModelVersion.State | None = None) -> Any:
     kind = VERSIONS[type(row)]
     version = kind(slug=f"{world.rng.getrandbits(48):012x}", **{kind.OWNER: row})
     match version:

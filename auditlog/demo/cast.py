@@ -123,7 +123,7 @@ PEOPLE = (
 LEAVES = {"tomas": 128.4}
 MARRIES = ("priya", "Raman-Oduya", 101.3)
 STAFF = Person(SUPPORT, "Sam", "Whitaker", "", USER, 0, 0.0, True)
-CONTRACTOR = Person("samir", "Samir", "Nasser", "contractor", ADMINISTRATOR, 0, 9.5)
+CONTRACTOR = Person("samir", "Samir", "Nasser", "contractor", ADMINISTRATOR, 0, 9.3471)
 
 APPS = (
     App("acme", "visual-inspection",  "Surface defects on the stamping line",    PRIVATE,      30, 1.0,  None,  "image", "defect scratch weld part surface"),

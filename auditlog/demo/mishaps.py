@@ -203,7 +203,7 @@ def hammer(world: World, step: Step) -> bool:
     rows = world.parts(Model, app) if app else []
     if app is None or not rows:
         return False
-    row = rows[0]
+    row = world.rng.choice(rows)
     path = f"apps/{app.slug}/models/{row.slug}/versions/"
     with _failing(world, step, Op.MODEL_VERSION_CREATE, path, parent=row) as attempt:
         attempt.refuse("token_revoked", "This API token was revoked.")

@@ -76,7 +76,9 @@ FAILING = {cast.USER: 0.5, cast.FINANCE: 0.8, cast.AUDITOR: 0.06, cast.TEAM_CONT
 FAILING_OTHERS = 0.035
 PAUSE = 95.0  # seconds between two operations of one sitting, on average
 BREAK = 60.0
-FEW_MINUTES_AGO = (520, 431, 377, 240, 166, 103, 58, 31, 12, 4)  # seconds: the demo is never without news
+# Seconds before now: the demo is never without news.
+NEWS = (2710, 2588, 2301, 2144, 1980, 1603, 1377, 1130, 902, 871, 640, 512, 431, 377, 240, 166, 103, 58, 31, 12, 4)
+NEWS_FAILING = (7, 13, 18)
 
 
 @dataclass
@@ -173,7 +175,7 @@ class Planner:
             if not person.day + 1.5 < day < cast.LEAVES.get(person.slug, cast.DAYS + 1):
                 continue
             for step in self._sitting(person, begin):
-                if step.time < self.now - timedelta(seconds=FEW_MINUTES_AGO[0]):
+                if step.time < self.now - timedelta(seconds=NEWS[0]):
                     count -= 1
                     yield step
 
@@ -227,8 +229,8 @@ class Planner:
         if cast.REVOKED not in {token.name for token in self.tokens}:
             return
         yield self.step(cast.REVOKED_ON, self.administrator.slug, partial(managing.revoke, cast.REVOKED))
-        yesterday = self.now.replace(hour=19, minute=41, second=7) - timedelta(days=1)
-        for time in (self.at(cast.REVOKED_ON + 0.05), yesterday):
+        lately = self.now.replace(hour=19, minute=41, second=7) - timedelta(days=3)
+        for time in (self.at(cast.REVOKED_ON + 0.05), lately):
             for number in range(count // 2):
                 moment = time + timedelta(seconds=number * 480 / count + self.rng.random())
                 yield self.token_step(cast.REVOKED, moment, mishaps.hammer, fails=True)
@@ -241,12 +243,14 @@ class Planner:
 
     def news(self) -> Iterator[Step]:
         """Yield what happened in the last minutes, whatever the hour."""
-        for number, seconds in enumerate(FEW_MINUTES_AGO):
-            person = self.people[number % 2]
-            time = self.now - timedelta(seconds=seconds)
-            address, agent = self._origin(person, time)
-            yield Step(time, self.organization.slug, person.slug, address, agent,
-                       managing.sign_in if number < 2 else WORK[person.role])  # fmt: skip
+        people = self.people[:4]
+        origins = [self._origin(person, self.now) for person in people]
+        for number, seconds in enumerate(NEWS):
+            turn = number % len(people)
+            time, person = self.now - timedelta(seconds=seconds), people[turn]
+            fails = number in NEWS_FAILING
+            do = managing.sign_in if number < len(people) else self._mishap(person) if fails else WORK[person.role]
+            yield Step(time, self.organization.slug, person.slug, *origins[turn], do, fails)
 
     # Steps
 

@@ -20,7 +20,7 @@ SEED = 1956
 def is_seeded() -> bool:
     """Say whether the whole demo is there: the users' last sign-ins are written when everything else is. One query."""
     email = f"{cast.SUPPORT}@controlcenter.example"
-    return User.objects.filter(email=email, last_login__isnull=False).exists()
+    return bool(User.objects.filter(email=email, last_login__isnull=False).exists())
 
 
 def stands_in_the_way() -> str:
@@ -40,7 +40,7 @@ def seed(entries: int, now: datetime) -> Iterator[int]:
     Entries are written as operations take place, about ``entries`` in all.
     """
     start = (now - timedelta(days=cast.DAYS)).replace(hour=6, minute=0, second=0, microsecond=0)
-    make_partitions(start.date(), None)
+    make_partitions(start.date(), now.date())
     rng = Random(SEED)  # noqa: S311  (the same demo every time)
     world = World(rng, start)
     steps = plan(rng, start, now, entries)
