@@ -21,13 +21,13 @@ from controlcenter.context import current
 from controlcenter.operations import Family, Operation
 
 from .events import Event, Target
+from .listing import count_label
 from .models import Entry
 from .periods import DEFAULT_ZONE, Period, PeriodField
 from .presentation import Details, Row
 from .querysets import EntryQuerySet
 from .recorder import record_events
 from .sentences import sentence_for
-from .views import count_label
 
 PAGE_SIZE = 50
 MOST_ACCOUNTS = 20

@@ -75,7 +75,7 @@ def default_partition_is_empty(databases: Sequence[str] | None = None, **_: Any)
     return [
         Caution(
             "auditlog_entry_default holds entries: a month had no partition when they were written.",
-            hint="Run manage.py make_partitions every day, and move these rows into a partition of their month.",
+            hint="Run manage.py make_partitions --from YYYY-MM with their first month, and without it every day.",
             id="auditlog.W001",
         )
     ]

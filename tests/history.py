@@ -76,6 +76,13 @@ def sign_in_long_ago(client: Client, user: User) -> None:
         client.force_login(user)
 
 
+def session_of(user: User, url: str) -> list[Any]:
+    """Return the cookies of somebody who signed in long ago, as a browser takes them."""
+    client = Client()
+    sign_in_long_ago(client, user)
+    return [{"name": name, "value": cookie.value, "url": url} for name, cookie in client.cookies.items()]
+
+
 def shown(response: Any) -> list[str]:
     """Return the sentences of the rows on a page, from top to bottom."""
     return [html.unescape(sentence) for sentence in SENTENCE.findall(response.content.decode())]

@@ -141,6 +141,7 @@ def test_apps_are_not_touched_before_they_exist_nor_after_they_are_gone(demo: No
 
 def test_rows_are_as_old_as_their_entries(demo: None) -> None:
     creation = Entry.objects.with_operation(Operation.MODEL_CREATE).succeeded().order_by("-id")[0]
+    assert creation.app_id is not None
     model = Model.objects.get(slug=creation.targets[0]["id"], app_id=creation.app_id)
     assert model.created_at == creation.time
 

@@ -206,3 +206,20 @@ def test_a_bounded_read_opens_only_its_months() -> None:
     assert "auditlog_entry_2026_10" in plan
     assert "auditlog_entry_2026_09" not in plan
     assert "auditlog_entry_2026_11" not in plan
+
+
+def test_it_moves_entries_into_the_month_they_lacked() -> None:
+    entry = written_at(NOVEMBER.replace(year=2150))
+    before = Entry.objects.values("body", "leaf").get(id=entry.id)
+    assert make_partitions(date(2150, 11, 1), date(2150, 11, 1)) == ["auditlog_entry_2150_11"]
+    assert table_of(entry) == "auditlog_entry_2150_11"
+    assert Entry.objects.values("body", "leaf").get(id=entry.id) == before
+    assert default_is_empty()
+
+
+@pytest.mark.parametrize("table", ["auditlog_entry_default", "auditlog_entry_2150_11"])
+def test_it_refuses_truncate_after_moving_entries(table: str) -> None:
+    written_at(NOVEMBER.replace(year=2150))
+    make_partitions(date(2150, 11, 1), date(2150, 11, 1))
+    with pytest.raises(DatabaseError, match="insert-only"), connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {table}")

@@ -10,7 +10,7 @@ from accounts.models import Invitation
 from accounts.roles import Role
 from controlcenter.resources.models import Model, Module, Workflow
 
-from . import building, cast, managing, mishaps
+from . import building, cast, managing, mishaps, people
 from .building import one_of
 from .rhythm import Rhythm
 from .world import NOBODY, PLATFORM, Activity, Step
@@ -60,7 +60,7 @@ WORK: dict[Role, Activity] = {
     cast.TEAM_CONTRIBUTOR: one_of(*BUILDING, (3, managing.edit_app), (2, managing.view_log)),
     cast.USER: managing.view_log,
     cast.AUDITOR: one_of((6, managing.view_log), (1, managing.export_log)),
-    cast.FINANCE: managing.change_password,
+    cast.FINANCE: people.change_password,
 }
 RELEASE = one_of(
     (8, partial(building.add_version, Model)),
@@ -91,8 +91,8 @@ class Planner:
     now: datetime
 
     def __post_init__(self) -> None:
-        self.people = [person for person in cast.PEOPLE if person.organization == self.organization.slug]
-        self.administrator = self.people[0]
+        self.staff = [person for person in cast.PEOPLE if person.organization == self.organization.slug]
+        self.administrator = self.staff[0]
         self.tokens = [token for token in cast.TOKENS if token.organization == self.organization.slug]
 
     # What has to happen
@@ -100,11 +100,11 @@ class Planner:
     def milestones(self) -> Iterator[Step]:
         """Yield what the organization's story is made of."""
         slug, administrator = self.organization.slug, self.administrator.slug
-        yield self.staff_step(0.002, partial(managing.found, self.organization))
-        yield self.staff_step(0.004, partial(managing.appoint, self.administrator))
+        yield self.staff_step(0.002, partial(people.found, self.organization))
+        yield self.staff_step(0.004, partial(people.appoint, self.administrator))
         yield from self._people()
         if self.organization.plan != self.organization.first_plan:
-            yield self.step(20.3, administrator, partial(managing.change_plan, self.organization.plan))
+            yield self.step(20.3, administrator, partial(people.change_plan, self.organization.plan))
         for token in self.tokens:
             yield self.step(token.day, token.owner, partial(managing.issue, token))
         for cluster in cast.CLUSTERS:
@@ -117,24 +117,24 @@ class Planner:
 
     def _people(self) -> Iterator[Step]:
         inviter = self.administrator.slug
-        for person in self.people[1:]:
-            yield self.step(person.day, inviter, partial(managing.invite, person.email, person.role))
-            joined = self.step(person.day + 0.06, person.slug, partial(managing.accept, person))
+        for person in self.staff[1:]:
+            yield self.step(person.day, inviter, partial(people.invite, person.email, person.role))
+            joined = self.step(person.day + 0.06, person.slug, partial(people.accept, person))
             yield Step(joined.time - timedelta(seconds=48), joined.organization, NOBODY, joined.address, joined.agent,
-                       partial(managing.sign_up, person))  # fmt: skip
+                       partial(people.sign_up, person))  # fmt: skip
             yield joined
             if person.slug in cast.LEAVES:
-                yield self.step(cast.LEAVES[person.slug], inviter, partial(managing.leave, person.slug))
+                yield self.step(cast.LEAVES[person.slug], inviter, partial(people.leave, person.slug))
         for organization, email, role, state, day in cast.INVITATIONS:
             if organization != self.organization.slug:
                 continue
-            yield self.step(day, inviter, partial(managing.invite, email, role))
+            yield self.step(day, inviter, partial(people.invite, email, role))
             if state:
                 who = inviter if state == Invitation.State.CANCELLED else NOBODY
-                yield self.step(day + 2.2, who, partial(managing.end_invitation, email, state))
+                yield self.step(day + 2.2, who, partial(people.end_invitation, email, state))
 
     def _apps(self) -> Iterator[Step]:
-        makers = [person for person in self.people if person.role in (cast.ADMINISTRATOR, cast.CONTRIBUTOR)]
+        makers = [person for person in self.staff if person.role in (cast.ADMINISTRATOR, cast.CONTRIBUTOR)]
         for app in cast.APPS:
             if app.organization != self.organization.slug:
                 continue
@@ -151,7 +151,7 @@ class Planner:
 
     def _teams(self) -> Iterator[Step]:
         leader = self.administrator.slug
-        days = {person.slug: person.day for person in self.people} | {app.slug: app.day for app in cast.APPS}
+        days = {person.slug: person.day for person in self.staff} | {app.slug: app.day for app in cast.APPS}
         for team in cast.TEAMS:
             if team.organization != self.organization.slug:
                 continue
@@ -169,7 +169,7 @@ class Planner:
         """Yield about ``count`` steps of people at work, some of which fail."""
         rhythm = Rhythm(self.start, self.now, self.organization.hour)
         while count > 0:
-            person = self.rng.choices(self.people, [person.energy for person in self.people])[0]
+            person = self.rng.choices(self.staff, [person.energy for person in self.staff])[0]
             begin = rhythm.draw(self.rng)
             day = (begin - self.start) / timedelta(days=1)
             if not person.day + 1.5 < day < cast.LEAVES.get(person.slug, cast.DAYS + 1):
@@ -190,14 +190,14 @@ class Planner:
                 yield Step(time, self.organization.slug, NOBODY, address, agent,
                            partial(mishaps.fail_to_sign_in, person.slug), fails=True)  # fmt: skip
                 time += timedelta(seconds=self.rng.uniform(7, 25))
-            yield step(managing.sign_in)
+            yield step(people.sign_in)
         for _ in range(1 + int(self.rng.expovariate(1 / 9))):
             time += timedelta(seconds=4 + self.rng.expovariate(1 / PAUSE))
             fails = self.rng.random() < FAILING.get(person.role, FAILING_OTHERS)
             yield step(self._mishap(person) if fails else WORK[person.role], fails)
         if self.rng.random() < 0.3:
             time += timedelta(seconds=self.rng.expovariate(1 / BREAK))
-            yield step(managing.sign_out)
+            yield step(people.sign_out)
 
     def _mishap(self, person: cast.Person) -> Activity:
         return mishaps.denied if person.role in (cast.USER, cast.FINANCE, cast.AUDITOR) else mishaps.MISHAPS
@@ -237,19 +237,19 @@ class Planner:
         time = self.at(158.9)
         for number in range(count // 4):
             time += timedelta(seconds=2 + self.rng.random())
-            guessed = self.people[number % len(self.people)].slug
+            guessed = self.staff[number % len(self.staff)].slug
             yield Step(time, self.organization.slug, NOBODY, "2001:db8:dead:1::66", "python-requests/2.32.3",
                        partial(mishaps.fail_to_sign_in, guessed), fails=True)  # fmt: skip
 
     def news(self) -> Iterator[Step]:
         """Yield what happened in the last minutes, whatever the hour."""
-        people = self.people[:4]
-        origins = [self._origin(person, self.now) for person in people]
+        busy = self.staff[:4]
+        origins = [self._origin(person, self.now) for person in busy]
         for number, seconds in enumerate(NEWS):
-            turn = number % len(people)
-            time, person = self.now - timedelta(seconds=seconds), people[turn]
+            turn = number % len(busy)
+            time, person = self.now - timedelta(seconds=seconds), busy[turn]
             fails = number in NEWS_FAILING
-            do = managing.sign_in if number < len(people) else self._mishap(person) if fails else WORK[person.role]
+            do = people.sign_in if number < len(busy) else self._mishap(person) if fails else WORK[person.role]
             yield Step(time, self.organization.slug, person.slug, *origins[turn], do, fails)
 
     # Steps
@@ -262,7 +262,7 @@ class Planner:
 
     def step(self, day: float, who: str, do: Activity) -> Step:
         """Return a step of the story, by a person (or NOBODY) from where they work."""
-        person = next((person for person in self.people if person.slug == who), self.administrator)
+        person = next((person for person in self.staff if person.slug == who), self.administrator)
         time = self.at(day)
         return Step(time, self.organization.slug, who, *self._origin(person, time), do)
 
@@ -307,10 +307,10 @@ OWN_SHARE = 0.75
 
 def _prologue(start: datetime) -> Iterator[Step]:
     """Yield what happens on the platform itself."""
-    yield Step(start, "", PLATFORM, None, "", partial(managing.sign_up, cast.STAFF))
+    yield Step(start, "", PLATFORM, None, "", partial(people.sign_up, cast.STAFF))
     settled = start + timedelta(days=cast.CONTRACTOR.day)
     agent = cast.AGENTS[2]
-    yield Step(settled, "contractor", NOBODY, "203.0.113.201", agent, partial(managing.settle, cast.CONTRACTOR))
+    yield Step(settled, "contractor", NOBODY, "203.0.113.201", agent, partial(people.settle, cast.CONTRACTOR))
     person, last_name, day = cast.MARRIES
     yield Step(start + timedelta(days=day, hours=9), "acme", person, "198.51.100.24", agent,
-               partial(managing.marry, person, last_name))  # fmt: skip
+               partial(people.marry, person, last_name))  # fmt: skip

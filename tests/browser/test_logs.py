@@ -1,17 +1,18 @@
 """Teams & Logs in a browser: picking apps and dates, opening rows, paging, keys, and what the address remembers."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from django.db import connection
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
 
 from controlcenter.context import SYSTEM, acting_as
 from tests.factories import AppFactory, People, make_people
-from tests.history import LONG_AGO, write
+from tests.history import LONG_AGO, session_of, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,8 +41,8 @@ def people() -> People:
 
 
 @pytest.fixture
-def logs(page: Page, people: People, sign_in: Callable[..., None]) -> Page:
-    sign_in(page, people.owner)
+def logs(page: Page, people: People, live_server: LiveServer) -> Page:
+    page.context.add_cookies(session_of(people.owner, live_server.url))
     page.goto(LOGS)
     return page
 
@@ -123,8 +124,8 @@ def test_all_apps_unticks_the_others(logs: Page) -> None:
 
 def test_a_preset_narrows_the_log(logs: Page) -> None:
     logs.locator("#period").click()
-    logs.locator("#period-pop").get_by_label("Yesterday").check()
-    expect(logs.get_by_label("From")).to_have_value("2026-11-21")
+    logs.locator("#period-pop").get_by_text("Yesterday").click()
+    expect(logs.locator("[name=from]")).to_have_value("2026-11-21")
     logs.locator("#period-pop").get_by_role("button", name="Apply").click()
     expect(logs.locator("#period")).to_contain_text("Nov 21, 2026")
     assert query(logs) == "range=yesterday"
@@ -138,8 +139,8 @@ def test_the_calendar_picks_both_ends(logs: Page) -> None:
     logs.locator("#period-pop").get_by_role("button", name="October 23").click()
     logs.locator("#period-pop").get_by_role("button", name="November 20").click()
     expect(logs.get_by_label("Custom")).to_be_checked()
-    expect(logs.get_by_label("From")).to_have_value("2026-10-23")
-    expect(logs.get_by_label("To")).to_have_value("2026-11-20")
+    expect(logs.locator("[name=from]")).to_have_value("2026-10-23")
+    expect(logs.locator("[name=to]")).to_have_value("2026-11-20")
     expect(logs.locator("#period-pop")).to_contain_text("29 days, UTC. Entries are kept for 730 days.")
     logs.locator("#period-pop").get_by_role("button", name="Apply").click()
     expect(logs.locator("#period")).to_contain_text("Oct 23 – Nov 20, 2026")
@@ -157,19 +158,19 @@ def test_two_months_are_shown_and_days_to_come_are_disabled(logs: Page) -> None:
 
 def test_cancel_forgets_what_was_chosen(logs: Page) -> None:
     logs.locator("#period").click()
-    logs.locator("#period-pop").get_by_label("Last 7 days").check()
+    logs.locator("#period-pop").get_by_text("Last 7 days").click()
     logs.locator("#period-pop").get_by_role("button", name="Cancel").click()
     expect(logs.locator("#period")).to_be_focused()
     assert query(logs) == ""
     logs.locator("#period").click()
     expect(logs.locator("#period-pop").get_by_label("This billing month")).to_be_checked()
-    expect(logs.get_by_label("From")).to_have_value("2026-11-01")
+    expect(logs.locator("[name=from]")).to_have_value("2026-11-01")
 
 
 def test_typed_dates_that_are_wrong_are_said_and_show_nothing(logs: Page) -> None:
     logs.locator("#period").click()
-    logs.get_by_label("From").fill("2026-11-20")
-    logs.get_by_label("To").fill("2026-11-10")
+    logs.locator("[name=from]").fill("2026-11-20")
+    logs.locator("[name=to]").fill("2026-11-10")
     expect(logs.get_by_text("The first date is after the last")).to_be_visible()
     logs.locator("#period-pop").get_by_role("button", name="Apply").click()
     expect(logs.get_by_role("alert").first).to_contain_text("The range is reversed")
@@ -209,14 +210,14 @@ def test_back_undoes_one_step_at_a_time(logs: Page) -> None:
     expect(logs.locator("#apps")).to_contain_text("Vision")
     logs.go_back()
     expect(logs.locator("#apps")).to_contain_text("All apps")
-    expect(logs.locator(".ev .r").first).to_have_text("S")
+    expect(logs.locator(".ev .r").nth(1)).to_have_text("S")  # under the entry of having looked
     logs.locator("#apps").click()
     expect(logs.locator("#apps-pop").get_by_label("Vision", exact=True)).not_to_be_checked()
 
 
 def test_paging_from_a_link_in_a_new_tab_is_a_whole_page(logs: Page) -> None:
     logs.goto(logs.locator("#older").get_attribute("href") or "")
-    expect(logs.get_by_role("heading", name="Control Center")).to_be_visible()
+    expect(logs.get_by_role("heading", name="Control Center", level=1)).to_be_visible()
     expect(logs.locator(".ev")).to_have_count(11)
 
 
@@ -308,28 +309,39 @@ def test_keys_can_be_turned_off(logs: Page) -> None:
     expect(logs.get_by_role("link", name="Skip to content")).to_be_focused()
 
 
-def test_it_can_be_done_by_keyboard_alone(logs: Page) -> None:
+def tab_to(page: Page, goal: Locator) -> None:
     for _ in range(30):
-        logs.keyboard.press("Tab")
-        if logs.locator("#apps").evaluate("button => button === document.activeElement"):
-            break
+        page.keyboard.press("Tab")
+        if goal.evaluate("goal => goal === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not lead to {goal}")
+
+
+def test_it_can_be_done_by_keyboard_alone(logs: Page) -> None:
+    popover = logs.locator("#apps-pop")
+    tab_to(logs, logs.locator("#apps"))
     logs.keyboard.press("Enter")
     logs.keyboard.type("spee")
-    speech = logs.locator("#apps-pop").get_by_label("Speech", exact=True)
-    for _ in range(5):
-        logs.keyboard.press("Tab")
-        if speech.evaluate("box => box === document.activeElement"):
-            break
+    tab_to(logs, popover.get_by_label("Speech", exact=True))
     logs.keyboard.press("Space")
-    expect(speech).to_be_checked()
-    for _ in range(3):
-        logs.keyboard.press("Tab")
-    expect(logs.locator("#apps-pop").get_by_role("button", name="Apply")).to_be_focused()
+    tab_to(logs, popover.get_by_role("button", name="Apply"))
     logs.keyboard.press("Enter")
     expect(logs.locator(".ev")).to_have_count(1)
     logs.keyboard.press("j")
     logs.keyboard.press("Enter")
     expect(logs.locator(".det")).to_contain_text("203.0.113.7")
+
+
+def test_the_calendar_works_by_keyboard(logs: Page) -> None:
+    logs.keyboard.press("d")
+    expect(logs.locator("#period-pop").get_by_label("This billing month")).to_be_focused()
+    tab_to(logs, logs.locator("calendar-range"))
+    for key in ("ArrowLeft", "Enter", "PageDown", "Enter"):
+        logs.keyboard.press(key)
+    expect(logs.get_by_label("Custom")).to_be_checked()
+    tab_to(logs, logs.locator("#period-pop").get_by_role("button", name="Apply"))
+    logs.keyboard.press("Enter")
+    expect(logs.locator("#period")).to_contain_text("Custom")
 
 
 # When something breaks
@@ -353,9 +365,7 @@ def test_a_broken_answer_says_so_with_the_request_id_and_keeps_the_filters(
     browser_problems.clear()
 
 
-def test_who_was_signed_out_meanwhile_comes_back_to_the_same_filters(
-    logs: Page, people: People, sign_in: Callable[..., None]
-) -> None:
+def test_who_was_signed_out_meanwhile_comes_back_to_the_same_filters(logs: Page, people: People) -> None:
     logs.context.clear_cookies()
     pick(logs, "Speech")
     logs.wait_for_url("**/sign-in/**")
