@@ -1,14 +1,19 @@
 """When the demo is not seeded: everybody knows its password, so it stays away from anybody's own data."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_save
 
-from accounts.models import User
+from accounts.models import Account, User
+from auditlog.demo.cast import DEMO_PASSWORD
 
-from .factories import AccountFactory
+from .factories import AccountFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -19,15 +24,46 @@ def seed_demo(**options: Any) -> str:
     return out.getvalue()
 
 
+@contextmanager
+def interrupted_by_an_operation() -> Iterator[None]:
+    """Send what Ctrl-C sends when the first organization is saved."""
+
+    def interrupt(**_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    post_save.connect(interrupt, sender=Account)
+    try:
+        yield
+    finally:
+        post_save.disconnect(interrupt, sender=Account)
+
+
 def test_it_stays_away_from_accounts_of_others() -> None:
     AccountFactory()
-    assert "The demo is not seeded. This database holds accounts of others" in seed_demo()
+    assert "this database holds accounts or users of others" in seed_demo()
     assert not User.objects.exists()
 
 
-def test_it_notices_that_it_was_interrupted() -> None:
+def test_it_stays_away_from_users_of_others() -> None:
+    UserFactory(home=None)
+    assert "this database holds accounts or users of others" in seed_demo()
+    assert not Account.objects.filter(slug="acme").exists()
+
+
+def test_it_says_that_it_was_interrupted_and_how_to_sign_in() -> None:
     AccountFactory(slug="acme")
-    assert "seeding was interrupted" in seed_demo()
+    UserFactory(slug="ana", email="ana@acme.example", home=None)
+    printed = seed_demo()
+    assert "Seeding the demo was interrupted" in printed
+    assert DEMO_PASSWORD in printed
+
+
+def test_ctrl_c_ends_it_between_two_operations() -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interrupted_by_an_operation():
+        seed_demo(entries=500)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert Account.objects.exclude(pk=Account.PLATFORM_ID).count() < 5
 
 
 @pytest.mark.parametrize("number", [0, -5, 10_000_000])

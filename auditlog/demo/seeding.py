@@ -15,23 +15,24 @@ from .plan import plan
 from .world import Step, World
 
 SEED = 1956
+_EMAILS = [person.email for person in (*cast.PEOPLE, cast.STAFF, cast.CONTRACTOR)]
 
 
 def is_seeded() -> bool:
     """Say whether the whole demo is there: the users' last sign-ins are written when everything else is. One query."""
-    email = f"{cast.SUPPORT}@controlcenter.example"
-    return bool(User.objects.filter(email=email, last_login__isnull=False).exists())
+    return bool(User.objects.filter(email=cast.STAFF.email, last_login__isnull=False).exists())
 
 
-def stands_in_the_way() -> str:
-    """Return what keeps the demo from being seeded, as a sentence; "" for nothing."""
-    others = Account.objects.exclude(pk=Account.PLATFORM_ID)
-    ours = [organization.slug for organization in cast.ORGANIZATIONS] + [cast.CONTRACTOR.slug]
-    if others.exclude(slug__in=ours).exists():
-        return "This database holds accounts of others, and everybody knows the demo's password."
-    if others.exists() or User.objects.exists():
-        return "This database holds a part of the demo: seeding was interrupted, and entries can't be taken back."
-    return ""
+def is_begun() -> bool:
+    """Say whether a part of the demo is there."""
+    return bool(User.objects.filter(email__in=_EMAILS).exists())
+
+
+def holds_others() -> bool:
+    """Say whether there is anybody else's account or user, who must not live beside people with a known password."""
+    organizations = [organization.slug for organization in cast.ORGANIZATIONS]
+    accounts = Account.objects.exclude(pk=Account.PLATFORM_ID).exclude(slug__in=[*organizations, cast.CONTRACTOR.slug])
+    return bool(accounts.exists() or User.objects.exclude(email__in=_EMAILS).exists())
 
 
 def seed(entries: int, now: datetime) -> Iterator[int]:
@@ -46,7 +47,7 @@ def seed(entries: int, now: datetime) -> Iterator[int]:
     steps = plan(rng, start, now, entries)
     yield len(steps)
     with connection.cursor() as cursor:
-        # Each failure is a transaction; a crash may forget the last of them, and the demo would be seeded anew.
+        # Each failure is a transaction of its own; should a crash forget the last of them, nothing of value is lost.
         cursor.execute("SET synchronous_commit TO off")
     with world.batch:
         yield from _play(world, steps, now)

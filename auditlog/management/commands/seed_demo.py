@@ -1,4 +1,8 @@
+import signal
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -6,9 +10,17 @@ from django.utils import timezone
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from auditlog.demo import cast
-from auditlog.demo.seeding import is_seeded, seed, stands_in_the_way
+from auditlog.demo.seeding import holds_others, is_begun, is_seeded, seed
 
 FEWEST, MOST = 500, 200_000
+OTHERS = (
+    "The demo is not seeded: this database holds accounts or users of others, and everybody knows the demo's password. "
+    "It needs an empty database."
+)
+INTERRUPTED = (
+    "Seeding the demo was interrupted, and its entries can't be taken back: it lacks the later months. For all of it "
+    "start with an empty database."
+)
 
 
 class Command(BaseCommand):
@@ -26,18 +38,34 @@ class Command(BaseCommand):
         if not FEWEST <= entries <= MOST:
             raise CommandError(f"--entries is {entries:,}: choose between {FEWEST:,} and {MOST:,}.")
         if not is_seeded():
-            if obstacle := stands_in_the_way():
-                self.stdout.write(f"The demo is not seeded. {obstacle} It needs an empty database.")
+            if holds_others():
+                self.stdout.write(OTHERS)
                 return
-            self._seed(entries)
+            if is_begun():
+                self.stdout.write(INTERRUPTED)
+            else:
+                self._seed(entries)
         self.stdout.write(how_to_sign_in())
 
     def _seed(self, entries: int) -> None:
         self.stdout.write(f"Seeding the demo, once: six months, about {entries:,} entries …")
         playing = seed(entries, timezone.now())
-        # disable=None: a bar on a terminal, silence elsewhere.
-        for _ in tqdm(playing, total=next(playing), unit=" operations", disable=None, leave=False):
-            pass
+        with _interruption_waits() as interrupted:
+            # disable=None: a bar on a terminal, silence elsewhere.
+            for _ in tqdm(playing, total=next(playing), unit=" operations", disable=None, leave=False):
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruption_waits() -> Iterator[Event]:
+    """Let Ctrl-C set the event instead of breaking into an operation, whose transaction may not end well then."""
+    interrupted = Event()
+    handler = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def how_to_sign_in() -> str:
