@@ -31,9 +31,14 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: for a type that has no one way to be written.
     """
+    kind = type(value)
+    if kind is str and value.isascii():
+        return value if "\x00" not in value else value.replace("\x00", "")  # most of an entry: worth a short cut
+    if value is None or kind is bool or kind is int:
+        return value
     match value:
-        case None | bool() | int():
-            return value
+        case bool() | int():
+            return int(value)
         case str():
             return str(value).replace("\x00", "").encode(errors="replace").decode()  # Half a character is none.
         case float():

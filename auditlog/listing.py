@@ -89,10 +89,10 @@ class Listing:
 
     def _rows(self) -> list[Row]:
         query = urlencode(self.filters.filter_query())
+        ending = f"?{query}" if query else ""
         rows = []
         for found in self.page.entries:
-            url = entry_url(self.member, found)
-            row = Row(found, self.period.zone, f"{url}?{query}" if query else url)
+            row = Row(found, self.period.zone, entry_url(self.member, found) + ending)
             if str(found.id) == self.open_id:
                 row.open, row.details = True, Details(found, self.period.zone, row.url)
             rows.append(row)

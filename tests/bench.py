@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import django
+import pytest
 from django.core.management import call_command
-from pytest import MonkeyPatch
 
 from controlcenter.local_postgres import LocalPostgres
 
@@ -144,7 +144,7 @@ def _not_recording() -> Iterator[None]:
 
     for signal, _, model, uid in receivers.model_receivers():
         signal.disconnect(sender=model, dispatch_uid=uid)
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrackedModel, "save", Model.save)
         patch.setattr(TrackedModel, "delete", Model.delete)
         patch.setattr(TrackedQuerySet, "_raw_delete", QuerySet._raw_delete)

@@ -336,8 +336,10 @@ def test_the_calendar_works_by_keyboard(logs: Page) -> None:
     logs.keyboard.press("d")
     expect(logs.locator("#period-pop").get_by_label("This billing month")).to_be_focused()
     tab_to(logs, logs.locator("#period-pop").get_by_role("button", name="October 1", exact=True))
-    for key in ("Enter", "ArrowDown", "ArrowRight", "Enter"):
+    for key, day in (("Enter", 1), ("ArrowDown", 8), ("ArrowRight", 9)):
         logs.keyboard.press(key)
+        expect(logs.get_by_role("button", name=f"October {day}", exact=True)).to_be_focused()
+    logs.keyboard.press("Enter")
     expect(logs.get_by_label("Custom")).to_be_checked()
     tab_to(logs, logs.locator("#period-pop").get_by_role("button", name="Apply"))
     logs.keyboard.press("Enter")
