@@ -31,9 +31,10 @@ COLUMNS = {
     "body": "bytea",
     "leaf": "bytea",
 }
-INSERT = "INSERT INTO auditlog_entry ({}) SELECT * FROM unnest({})".format(  # noqa: S608
-    ", ".join(COLUMNS), ", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())
-)
+INSERT = f"INSERT INTO auditlog_entry ({', '.join(COLUMNS)})"
+# Arrays make one short statement of any number of rows; a single row is taken twice as fast as plain values.
+INSERT_MANY = f"{INSERT} SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in COLUMNS.values())})"  # noqa: S608
+INSERT_ONE = f"{INSERT} VALUES ({', '.join(f'%s::{kind}' for kind in COLUMNS.values())})"
 
 
 def record(changes: Sequence[Change]) -> None:
@@ -67,7 +68,10 @@ def record_events(events: Sequence[Event]) -> None:
     try:
         rows = [row_of(event, counter) for counter, event in enumerate(events)]
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)])
+            if len(rows) == 1:
+                cursor.execute(INSERT_ONE, rows[0])
+            else:
+                cursor.execute(INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
     except (DatabaseError, TypeError, ValueError) as error:
         transaction.set_rollback(True)
         raise NotRecorded from error

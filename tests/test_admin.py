@@ -226,7 +226,7 @@ def test_an_error_is_one_failure_and_no_change(staff: Client, monkeypatch: pytes
 
 def test_what_can_not_be_recorded_does_not_happen(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     app = AppFactory.create()
-    monkeypatch.setattr("auditlog.recorder.INSERT", "SELECT no_such_function(%s)")
+    monkeypatch.setattr("auditlog.recorder.INSERT_ONE", "SELECT no_such_function(%s)")
     response = staff.post(url(app, "change"), app_form(app, name="New"))
     assert response.status_code == 503
     assert App.objects.get().name == app.name

@@ -180,7 +180,7 @@ def test_a_look_that_can_not_be_recorded_shows_nothing(
 ) -> None:
     write(acme, "Rename it")
     entry = Entry.objects.for_account(acme.pk).newest_first()[0]
-    monkeypatch.setattr("auditlog.recorder.INSERT", "SELECT no_such_function(%s)")
+    monkeypatch.setattr("auditlog.recorder.INSERT_ONE", "SELECT no_such_function(%s)")
     for address in (f"{ENTRIES}?account=acme", reverse("admin:auditlog_entry_change", args=["acme", entry.pk])):
         response = staff.get(address)
         assert response.status_code == 503
