@@ -27,7 +27,8 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
     """Make a page of one account: its view gets the membership of who is signed in, others don't get in.
 
     Args:
-        attempts: the operation that a POST to the page attempts, so that a stranger's is recorded as refused.
+        attempts: the operation that a POST to the page attempts, so that one which never reaches the page, a
+            stranger's or a forged one, is recorded as refused.
     """
 
     def decorate(page: Page[P]) -> View[P]:
@@ -37,12 +38,13 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
             if member:
                 request.member = member  # type: ignore[attr-defined]
                 return page(request, member, *args, **kwargs)
-            if attempts and request.method == "POST":
-                _record_stranger(request, account_slug, attempts)
+            if request.method == "POST":
+                record_turned_away(request, *_stranger(request))
             if request.user.is_authenticated:
                 raise Http404
             return redirect_to_login(request.get_full_path())
 
+        view.attempts = attempts  # type: ignore[attr-defined]
         return cast("View[P]", view)
 
     return decorate
@@ -54,15 +56,20 @@ def require(member: Member, permission: Permission) -> None:
         raise RoleDenied(permission)
 
 
-def _record_stranger(request: HttpRequest, account_slug: str, operation: Operation) -> None:
-    account = Account.objects.filter(slug=account_slug).first()
-    if account is None:
-        return
-    with attempting(operation, account_id=account.pk) as attempt:
-        if request.user.is_authenticated:
-            attempt.refuse("not_a_member", "Who tried is not a member of the organization.")
-        else:
-            attempt.refuse("not_signed_in", "Nobody was signed in.")
+def record_turned_away(request: HttpRequest, code: str, sentence: str) -> None:
+    """Record, in the log of the account whose page it is, that a POST was turned away before it reached the page."""
+    match = request.resolver_match
+    operation = getattr(match.func, "attempts", None) if match else None
+    account = Account.objects.filter(slug=match.kwargs["account_slug"]).first() if match and operation else None
+    if operation and account:
+        with attempting(operation, account_id=account.pk) as attempt:
+            attempt.refuse(code, sentence)
+
+
+def _stranger(request: HttpRequest) -> tuple[str, str]:
+    if request.user.is_authenticated:
+        return "not_a_member", "Who tried is not a member of the organization."
+    return "not_signed_in", "Nobody was signed in."
 
 
 def names(members: Any) -> list[str]:

@@ -4,6 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from accounts.access import record_turned_away
+
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: say what the person would need."""
@@ -21,7 +23,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def form_out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form that another page, or this one long ago, was opened with."""
+    """403 for a form that another site made up, or that was opened long ago."""
+    record_turned_away(request, "form_out_of_date", "The form was not of this site, or was opened long ago.")
     return _page(request, "403_csrf.html", 403)
 
 

@@ -134,3 +134,13 @@ def test_a_strange_account_is_not_found(slug: str, people: People, client: Clien
     client.force_login(people.owner)
     assert client.get(f"/@{slug}/apps/").status_code == 404
     assert client.post(f"/@{slug}/apps/new/").status_code == 404
+
+
+def test_it_records_a_forged_form_as_refused() -> None:
+    people = make_people()
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(people.owner)
+    assert browser.post("/@acme/apps/new/", {"name": "Forged", "slug": "forged"}).status_code == 403
+    [refused] = Entry.objects.for_account(people.acme.pk).failed()
+    assert refused.operation == Operation.APPLICATION_CREATE
+    assert refused.event["failure"]["code"] == "form_out_of_date"

@@ -144,6 +144,11 @@ function failed({ detail }) {
 }
 for (const name of ['htmx:responseError', 'htmx:sendError', 'htmx:timeout']) document.addEventListener(name, failed);
 
+/* Back pressed while the page was loading changed the address and nothing else */
+document.addEventListener('DOMContentLoaded', () => {
+  if (new URL(performance.getEntriesByType('navigation')[0].name).search !== location.search) location.reload();
+});
+
 /* rows: details come under the row, and the address says which one was opened last */
 const detailsOf = (row) => row.nextElementSibling?.matches('.det') ? row.nextElementSibling : null;
 function mark(row, open) {
