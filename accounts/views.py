@@ -36,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in with e-mail address and password; each failure is an entry of the account concerned."""
     following = _safe_next(request)
@@ -75,7 +75,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
 
 
 @account_page(attempts=Operation.ORGANIZATION_PLAN_CHANGE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def plan(request: HttpRequest, member: Member) -> HttpResponse:
     """Show the plans; let an administrator choose."""
     account = member.account

@@ -113,9 +113,9 @@ def record_sign_out(sender: type[Model], user: Any, **_: Any) -> None:
             recorder.record_events([event_of_person(Operation.USER_SIGN_OUT, user, _now())])
 
 
-def record_failure(attempt: Attempt, **_: Any) -> None:
+def record_failure(attempt: Attempt, **_: Any) -> bool:
     """Record an attempt that failed."""
-    recorder.record_failure(attempt)
+    return recorder.record_failure(attempt)
 
 
 def record_batch(batch: list[Change], **_: Any) -> None:

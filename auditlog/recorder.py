@@ -13,7 +13,7 @@ from controlcenter.context import Attempt, NotRecorded, current, open_batch, rec
 from .canonical import SCHEMA_VERSION, canonical, leaf_of, timestamp
 from .events import Change, Event, event_of_attempt, events_of
 from .ids import new_id
-from .subjects import naming_of, refer_to
+from .subjects import looked_up_once, naming_of, refer_to
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,16 @@ def record(changes: Sequence[Change]) -> None:
     if batch is not None:
         batch.extend(changes)
     else:
-        record_events(events_of(changes))
+        with looked_up_once():
+            record_events(events_of(changes))
 
 
 def record_batch(batch: Sequence[Change]) -> None:
     """Record what ``together()`` collected."""
     if batch:
         require_transaction()
-        record_events(events_of(batch))
+        with looked_up_once():
+            record_events(events_of(batch))
 
 
 def record_events(events: Sequence[Event]) -> None:
@@ -77,8 +79,11 @@ def record_events(events: Sequence[Event]) -> None:
         raise NotRecorded from error
 
 
-def record_failure(attempt: Attempt) -> None:
-    """Write the failure entry of an attempt in a transaction of its own; what can't be written goes to the log."""
+def record_failure(attempt: Attempt) -> bool:
+    """Write the failure entry of an attempt in a transaction of its own, and say whether it could be written.
+
+    What can't be written goes to the server's own log: there is nothing left to roll back.
+    """
     try:
         with transaction.atomic(durable=True):
             record_events([event_of_attempt(attempt, current().at or timezone.now())])
@@ -91,6 +96,8 @@ def record_failure(attempt: Attempt) -> None:
             current().where.request_id,
             exc_info=True,
         )
+        return False
+    return True
 
 
 def require_transaction() -> None:

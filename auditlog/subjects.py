@@ -1,5 +1,8 @@
 """Finding the row that stands for a person as they are named now."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,6 +35,7 @@ class Reference:
 
 
 _known: dict[Naming, Reference] = {}
+_looked_up: ContextVar[dict[Naming, Reference] | None] = ContextVar("looked_up", default=None)
 
 
 def naming_of(actor: Actor) -> Naming:
@@ -45,7 +49,10 @@ def refer_to(naming: Naming) -> Reference:
     Costs nothing for a naming this process has met. What an unfinished transaction wrote or read is remembered only
     once it has committed, so that a rollback leaves no reference to a row that is gone.
     """
-    if known := _known.get(naming):
+    looked_up = _looked_up.get()
+    if looked_up is None:
+        looked_up = {}
+    if known := _known.get(naming) or looked_up.get(naming):
         return known
     parts = {part: getattr(naming, part) for part in Subject.NAMING}
     row = Subject.objects.filter(**parts).values_list("id", "digest").first()
@@ -55,8 +62,19 @@ def refer_to(naming: Naming) -> Reference:
         Subject.objects.bulk_create([subject], ignore_conflicts=True)
         row = Subject.objects.filter(**parts).values_list("id", "digest").get()
     reference = Reference(*row)
+    looked_up[naming] = reference
     transaction.on_commit(partial(_remember, naming, reference))
     return reference
+
+
+@contextmanager
+def looked_up_once() -> Iterator[None]:
+    """Look each naming up once for all entries that are written together, committed or not."""
+    token = _looked_up.set({})
+    try:
+        yield
+    finally:
+        _looked_up.reset(token)
 
 
 def forget() -> None:

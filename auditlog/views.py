@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import account_page, names, require
@@ -38,7 +38,7 @@ VIEW_ONCE_IN = timedelta(minutes=15)
 
 
 @account_page()
-@require_GET
+@require_safe
 def logs(request: HttpRequest, member: Member) -> HttpResponse:
     """The Teams & Logs tab."""
     _require_reader(member)
@@ -54,7 +54,7 @@ def logs(request: HttpRequest, member: Member) -> HttpResponse:
 
 @vary_on_headers("HX-Request")
 @account_page()
-@require_GET
+@require_safe
 def results(request: HttpRequest, member: Member) -> HttpResponse:
     """The part of the tab that changes with the filters, and the address to show for it."""
     _require_reader(member)
@@ -69,7 +69,7 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
 
 @vary_on_headers("HX-Request")
 @account_page()
-@require_GET
+@require_safe
 def entry(request: HttpRequest, member: Member, entry_id: UUID) -> HttpResponse:
     """One entry: a page of its own, or just its details for a row that opens."""
     _require_reader(member)

@@ -21,7 +21,7 @@ from django.http import Http404
 from .operations import Operation
 
 attempt_failed = Signal()
-"""Sent with ``attempt`` after everything the attempt did has been rolled back."""
+"""Sent with ``attempt`` after everything it did has been rolled back; a receiver answers whether it recorded that."""
 
 batch_finished = Signal()
 """Sent with ``batch``, the list of what was collected inside ``together()``."""
@@ -231,8 +231,7 @@ def attempting(
     except Exception as error:
         if error is not attempt.error:  # An attempt inside may have left its entry for this error already.
             attempt.refuse(*_explain(error))
-            attempt_failed.send(sender=None, attempt=attempt)
-            error.attempt_recorded = True  # type: ignore[attr-defined]  # for the page that answers
+            error.attempt_recorded = _hand_over(attempt)  # type: ignore[attr-defined]  # for the page that answers
         if outer:
             outer.error = error
         raise
@@ -241,7 +240,12 @@ def attempting(
     if attempt.undone and not attempt.code:
         attempt.refuse("rolled_back", "It was taken back before it was finished; nothing was changed.")
     if attempt.code:
-        attempt_failed.send(sender=None, attempt=attempt)
+        _hand_over(attempt)
+
+
+def _hand_over(attempt: Attempt) -> bool:
+    """Send a failed attempt to who records it, and say whether they could."""
+    return all(recorded for _, recorded in attempt_failed.send(sender=None, attempt=attempt))
 
 
 def _refuse_transaction(operation: Operation) -> None:

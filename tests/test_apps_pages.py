@@ -10,10 +10,20 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Member, Team, User
 from accounts.roles import Role
+from auditlog.models import Entry
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App, TeamApp, Visibility
 
-from .factories import AppFactory, ModelFactory, ModuleFactory, People, TeamFactory, WorkflowFactory, make_people
+from .factories import (
+    AppFactory,
+    ModelFactory,
+    ModuleFactory,
+    People,
+    PlanFactory,
+    TeamFactory,
+    WorkflowFactory,
+    make_people,
+)
 from .history import entries_of, home_of, member_with, text_of, the_entry
 
 pytestmark = pytest.mark.django_db
@@ -399,3 +409,14 @@ def test_the_pages_ask_who_is_signed_out_to_sign_in(address: str, people: People
 def test_an_app_that_there_is_not_is_not_found(slug: str, page: Client, app: App) -> None:
     for name in ("edit", "duplicate", "delete"):
         assert page.get(f"{APPS}{slug}/{name}/").status_code == 404
+
+
+def test_it_refuses_more_apps_than_the_plan_has_room_for(people: People, page: Client) -> None:
+    people.acme.plan = PlanFactory(max_apps=1)
+    people.acme.save()
+    AppFactory(account=people.acme)
+    refused = page.post(f"{APPS}new/", NEW)
+    assert refused.status_code == 422
+    assert "has room for 1 apps" in text_of(refused)
+    [entry] = Entry.objects.for_account(people.acme.pk).failed()
+    assert entry.event["failure"]["code"] == "limit_reached"

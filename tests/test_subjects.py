@@ -3,13 +3,15 @@
 import hashlib
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from auditlog import subjects
 from auditlog.canonical import canonical, leaf_of
 from auditlog.models import Entry, Subject
 from auditlog.subjects import naming_of, refer_to
 from controlcenter.context import acting_as
+from controlcenter.resources.models import App
 
 from .factories import AppFactory, InvitationFactory, People, make_people
 
@@ -147,3 +149,11 @@ def test_finding_a_naming_uses_the_index() -> None:
     for naming in ({"slug": "max", "email": "max@acme.example"}, {"slug": "", "email": "guest@example.com"}):
         rows = Subject.objects.filter(user_id__isnull=True, first_name="", last_name="", **naming)
         assert "subject_once_per_naming" in rows.explain()
+
+
+def test_it_looks_a_person_up_once_for_entries_written_together(people: People) -> None:
+    refer_to(naming_of(people.member.as_actor()))
+    rows = [AppFactory.build(account=people.acme) for _ in range(100)]
+    with acting_as(people.member.as_actor()), CaptureQueriesContext(connection) as captured:
+        App.objects.bulk_create(rows)
+    assert len([query for query in captured if "auditlog_subject" in query["sql"]]) == 1

@@ -100,6 +100,11 @@ class AppDeleteForm(forms.Form):
 
 
 def _free_slug(account: Account, slug: str) -> str:
+    limit = account.plan.max_apps
+    if limit is not None and App.objects.for_account(account).count() >= limit:
+        raise forms.ValidationError(
+            f"The {account.plan} plan has room for {limit} apps. Delete one, or change the plan.", code="limit_reached"
+        )
     if App.objects.for_account(account).filter(slug=slug).exists():
         raise forms.ValidationError(f"An app with the ID {slug} exists already. Choose another.", code="conflict")
     return slug

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import account_page, require
 from accounts.forms import posted, sentence_of
@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 
 
 @account_page()
-@require_GET
+@require_safe
 def apps(request: HttpRequest, member: Member) -> HttpResponse:
     """All apps in the order of their ids, a page at a time."""
     query, start = (request.GET.get(name, "").replace("\0", "") for name in ("q", "from"))
@@ -52,7 +52,7 @@ def apps(request: HttpRequest, member: Member) -> HttpResponse:
 
 
 @account_page(attempts=Operation.APPLICATION_CREATE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def app_create(request: HttpRequest, member: Member) -> HttpResponse:
     """Create an app."""
     account, name = member.account, request.POST.get("name", "")[:120]
@@ -66,7 +66,7 @@ def app_create(request: HttpRequest, member: Member) -> HttpResponse:
 
 
 @account_page(attempts=Operation.APPLICATION_UPDATE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def app_edit(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Rename an app, change its description or visibility."""
     app = _app_or_404(member, app_slug)
@@ -82,7 +82,7 @@ def app_edit(request: HttpRequest, member: Member, app_slug: str) -> HttpRespons
 
 
 @account_page(attempts=Operation.APPLICATION_DUPLICATE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Copy an app with what the person chooses."""
     app = _app_or_404(member, app_slug)
@@ -101,7 +101,7 @@ def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpRe
 
 
 @account_page(attempts=Operation.APPLICATION_DELETE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def app_delete(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Delete an app with all that is in it, once its id has been typed."""
     app = _app_or_404(member, app_slug)
@@ -130,7 +130,8 @@ def _done(form: forms.BaseForm, attempt: Attempt, operate: Callable[[], object])
         except IntegrityError:
             form.add_error(None, forms.ValidationError("Somebody else did the same a moment ago.", code="conflict"))
     codes = {error.code for errors in form.errors.as_data().values() for error in errors}
-    attempt.refuse("conflict" if "conflict" in codes else "invalid", sentence_of(form))
+    code = next((code for code in ("limit_reached", "conflict") if code in codes), "invalid")
+    attempt.refuse(code, sentence_of(form))
     return False
 
 

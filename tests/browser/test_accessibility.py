@@ -13,7 +13,7 @@ from accounts.roles import Role
 from controlcenter.context import SYSTEM, Where, acting_as, attempting
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
-from tests.factories import AppFactory, ModelFactory, People, TokenFactory, make_people
+from tests.factories import AppFactory, ModelFactory, People, TokenFactory, UserFactory, make_people
 from tests.history import LONG_AGO, entries_of, member_with, session_of, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ def people() -> People:
 
 def tell_of_everything(people: People, app: App) -> None:
     """Write entries of every kind of actor and outcome, with long values."""
-    write(people.acme, people.owner, [(f"Entry {n}", NOW - timedelta(hours=n + 1)) for n in range(51)], app)
+    write(people.acme, people.owner, [(f"Entry {n}", NOW - timedelta(hours=n + 1)) for n in range(8)], app)
     where = Where("2001:db8:85a3:8d3:1319:8a2e:370:7348", "10.0.0.1", "203.0.113.7, 10.0.0.1", "Firefox/140.0 " * 20)
     token = TokenFactory(account=people.acme, user=people.owner, name="nightly")
     with acting_as(token.as_actor(), where, at=NOW - timedelta(minutes=3)):
@@ -62,7 +62,7 @@ def tell_of_everything(people: People, app: App) -> None:
 @pytest.fixture
 def enter(page: Page, live_server: LiveServer) -> Callable[[User], Page]:
     def enter(user: User) -> Page:
-        page.context.add_cookies(session_of(user, live_server.url))  # type: ignore[arg-type]
+        page.context.add_cookies(session_of(user, live_server.url))
         return page
 
     return enter
@@ -79,7 +79,7 @@ def findings(page: Page, url: str, axe: SizeCheck, reach: Callable[[Page], None]
         page.goto(url)
         reach(page)
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             found += [f"{width} {scheme}: {line}" for line in axe(page)]
     page.set_viewport_size({"width": NARROWEST, "height": 900})
     if overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
@@ -129,11 +129,16 @@ def open_me(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "reach",
-    [lambda page: None, open_apps, search_in_vain, open_dates, open_rows, open_accounts, open_me],
-    ids=["as it comes", "apps", "no app found", "dates", "rows", "accounts", "me"],
+    [open_apps, search_in_vain, open_dates, open_rows, open_accounts, open_me],
+    ids=["apps", "no app found", "dates", "rows", "accounts", "me"],
 )
-def test_the_log(reach: Callable[[Page], None], people: People, enter: Enter, axe: SizeCheck) -> None:
+def test_a_part_of_the_log(reach: Callable[[Page], None], people: People, enter: Enter, axe: SizeCheck) -> None:
     assert findings(enter(people.owner), LOGS, axe, reach) == []
+
+
+def test_a_full_page_of_the_log(people: People, enter: Enter, axe: SizeCheck) -> None:
+    write(people.acme, people.owner, [("Earlier", NOW - timedelta(days=1)) for _ in range(50)])
+    assert findings(enter(people.owner), LOGS, axe) == []
 
 
 @pytest.mark.parametrize(
@@ -207,6 +212,10 @@ def test_a_refusal(people: People, enter: Enter, axe: SizeCheck) -> None:
     assert findings(enter(people.member), "/@acme/plan/", axe) == []
 
 
+def test_belonging_nowhere(people: People, enter: Enter, axe: SizeCheck) -> None:
+    assert findings(enter(UserFactory(home=None)), "/", axe) == []
+
+
 def test_signing_in(page: Page, people: People, axe: SizeCheck) -> None:
     def fail(page: Page) -> None:
         page.get_by_label("Email").fill("olga@acme.example")
@@ -250,10 +259,11 @@ def test_what_has_focus_is_seen(people: People, enter: Enter) -> None:
 
 
 def test_what_changed_is_said(people: People, enter: Enter) -> None:
+    write(people.acme, people.owner, [("Earlier", NOW - timedelta(days=1)) for _ in range(50)])
     page = enter(people.owner)
     page.goto(LOGS)
     page.get_by_role("link", name="Older").click()
-    expect(page.locator("#say")).to_have_text("5 of 55 entries")
+    expect(page.locator("#say")).to_have_text("12 of 62 entries")
 
 
 def test_a_theme_chosen_stays(people: People, enter: Enter) -> None:

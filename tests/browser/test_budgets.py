@@ -64,7 +64,7 @@ def test_a_full_page_stays_small(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_first_view_asks_for_little(page: Page, live_server: LiveServer) -> None:
     people = people_with_a_full_page()
-    page.context.add_cookies(session_of(people.owner, live_server.url))  # type: ignore[arg-type]
+    page.context.add_cookies(session_of(people.owner, live_server.url))
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
     page.goto(LOGS, wait_until="networkidle")
@@ -79,7 +79,7 @@ def test_a_first_view_asks_for_little(page: Page, live_server: LiveServer) -> No
 @pytest.mark.django_db(transaction=True)
 def test_nothing_moves_while_it_loads(page: Page, live_server: LiveServer) -> None:
     people = people_with_a_full_page()
-    page.context.add_cookies(session_of(people.owner, live_server.url))  # type: ignore[arg-type]
+    page.context.add_cookies(session_of(people.owner, live_server.url))
     page.goto(LOGS, wait_until="networkidle")
     shift = page.evaluate(
         """() => new Promise((resolve) => {

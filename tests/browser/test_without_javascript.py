@@ -36,7 +36,7 @@ def page(page_without_javascript: Page) -> Page:
 
 @pytest.fixture
 def logs(page: Page, people: People, live_server: LiveServer) -> Page:
-    page.context.add_cookies(session_of(people.owner, live_server.url))  # type: ignore[arg-type]
+    page.context.add_cookies(session_of(people.owner, live_server.url))
     page.goto(f"{LOGS}?range=7d")
     return page
 
