@@ -29,7 +29,7 @@ class PlanAdmin(RecordedAdmin):
     creates, updates, deletes = Operation.PLAN_CREATE, Operation.PLAN_UPDATE, Operation.PLAN_DELETE
     belongs_to = None
 
-    list_display = ("name", "slug", "audit_log", "retention_days", "max_members", "max_apps", "rank")
+    list_display = ("name", "slug", "audit_log", "retention_days", "max_apps", "rank")
     search_fields = ("slug", "name")
 
 

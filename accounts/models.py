@@ -4,12 +4,12 @@ import hashlib
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import check_password
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -19,6 +19,9 @@ from controlcenter.context import Actor, ActorType
 from controlcenter.tracking import TrackedModel, TrackedQuerySet
 
 from .roles import Permission, Reach, Role, reach_of
+
+LONGEST_RETENTION = 50 * 365
+"""Days; ids of entries begin in 1970, and nobody keeps a log for longer than its platform has been there."""
 
 valid_slug = RegexValidator(
     r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$",
@@ -41,8 +44,9 @@ class Plan(TrackedModel):
     slug = SlugField(unique=True)
     name = models.CharField(max_length=64, unique=True)
     audit_log = models.BooleanField("may read the audit log", default=False)
-    retention_days = models.PositiveIntegerField("days entries are kept")
-    max_members = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: no limit.")
+    retention_days = models.PositiveIntegerField(
+        "days entries are kept", validators=[MaxValueValidator(LONGEST_RETENTION)]
+    )
     max_apps = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: no limit.")
     rank = models.PositiveSmallIntegerField(default=0, help_text="Order in which plans are offered.")
 
@@ -74,7 +78,7 @@ class Account(TrackedModel):
 
     def kept_since(self, now: datetime) -> datetime:
         """Return the time from which on the plan keeps entries."""
-        return now - timedelta(days=self.plan.retention_days)
+        return now - timedelta(days=min(self.plan.retention_days, LONGEST_RETENTION))
 
 
 class UserManager(BaseUserManager.from_queryset(TrackedQuerySet["User"])):  # type: ignore[misc]
@@ -198,15 +202,6 @@ class Member(TrackedModel):
         return reach_of(Role(self.role), permission)
 
 
-class InvitationQuerySet(TrackedQuerySet["Invitation"]):
-    def pending(self, now: datetime) -> Self:
-        """Invitations that can still be accepted."""
-        return self.filter(state=Invitation.State.PENDING, expires_at__gt=now)
-
-
-InvitationManager = models.Manager.from_queryset(InvitationQuerySet)
-
-
 class Invitation(TrackedModel):
     """An e-mail address asked to join an organization."""
 
@@ -224,8 +219,6 @@ class Invitation(TrackedModel):
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
-
-    objects: ClassVar[InvitationManager["Invitation"]] = InvitationManager()
 
     class Meta(TrackedModel.Meta):
         constraints = (

@@ -180,7 +180,8 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 def record_view(account: Account, what: Target | None) -> None:
     """Record in the customer's own log that support staff opens it, and what of it. Raises as ``record_events``."""
     operation = Operation.LOG_SUPPORT_VIEW
-    sentence, now = sentence_for(operation), current().at or timezone.now()
+    sentence = sentence_for(operation, what.name if what and what.type == "filter" else "")
+    now = current().at or timezone.now()
     with transaction.atomic():
         record_events([Event(operation, account.pk, now, current(), targets=[what] if what else [], sentence=sentence)])
 

@@ -1,7 +1,7 @@
 """From what happened to what is written: changes and attempts become events, an event becomes a row."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
 from itertools import groupby
@@ -69,7 +69,15 @@ class Change:
 def events_of(changes: Sequence[Change]) -> list[Event]:
     """Return one event per change; an update that changed no recorded field is none."""
     _load_relations(changes)
-    return [event for change in changes if (event := _event_of(change))]
+    events = [(change, event) for change in changes if (event := _event_of(change))]
+    return [told for change, event in events for told in _told_to_all(change, event)]
+
+
+def _told_to_all(change: Change, event: Event) -> Iterator[Event]:
+    """Yield the event for each account it concerns: who loses an app has to know, too."""
+    if event.operation is Operation.APPLICATION_TRANSFER and change.before:
+        yield replace(event, account_id=change.before["account"])
+    yield event
 
 
 def event_of_attempt(attempt: Attempt, time: datetime) -> Event:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from django.db.models import F, Value
 from django.db.models.fields.json import KT
 from django.http import QueryDict
 
-from accounts.models import Account
+from accounts.models import Member
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
@@ -35,17 +36,18 @@ class AppOption:
     selected: bool = False
 
 
-def app_options(account: Account) -> list[AppOption]:
-    """Return all apps of an account, then the deleted ones that the log still tells of: one query."""
+def app_options(member: Member, kept_since: datetime) -> list[AppOption]:
+    """Return all apps of an account, then those gone whose end the member may read of in the log: one query."""
     live = (
-        App.objects.for_account(account)
+        App.objects.for_account(member.account)
         .order_by("slug")
         .annotate(deleted=Value(False))
         .values_list("pk", "slug", "name", "deleted")[:MOST_APPS]
     )
     gone = (
-        Entry.objects.for_account(account.pk)
-        .with_operation(Operation.APPLICATION_DELETE)
+        Entry.objects.visible_to(member)
+        .since(kept_since)
+        .with_operation(Operation.APPLICATION_DELETE, Operation.APPLICATION_TRANSFER)
         .succeeded()
         .newest_first()
         .annotate(slug=KT("targets__0__id"), name=F("slug"), deleted=Value(True))
@@ -54,7 +56,9 @@ def app_options(account: Account) -> list[AppOption]:
     options: dict[str, AppOption] = {}
     rows = live.union(gone, all=True)
     for app_id, slug, name, deleted in sorted(rows, key=lambda row: (row[3], row[1])):
-        options.setdefault(slug, AppOption(slug, name, deleted, [])).app_ids.append(app_id)
+        option = options.setdefault(slug, AppOption(slug, name, deleted, []))
+        if app_id not in option.app_ids:
+            option.app_ids.append(app_id)
     return list(options.values())
 
 

@@ -31,7 +31,7 @@ class Listing:
         self.member, self.account = member, member.account
         self.now = timezone.now()
         self.kept_since = self.account.kept_since(self.now)
-        self.options = app_options(self.account)
+        self.options = app_options(member, self.kept_since)
         entries = Entry.objects.visible_to(member).since(self.kept_since)
         self.filters = EntryFilterSet(request.GET, entries, self.options)
         self.valid = self.filters.is_valid()

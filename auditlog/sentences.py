@@ -80,10 +80,12 @@ SENTENCES: dict[Op, str] = {
     Op.DEPLOYMENT_DELETE: "Delete deployment[ {0}][ from nodepool {1}]",
     Op.LOG_VIEW: "View the log[ filtered by {0}]",
     Op.LOG_EXPORT: "Export the log[ filtered by {0}]",
-    Op.LOG_SUPPORT_VIEW: "View the log as support staff",
+    Op.LOG_SUPPORT_VIEW: "View the log as support staff[, filtered by {0}]",
     Op.LOG_VIEW_SAVE: "Save the log view[ {0}]",
 }
 
+# Control characters, and those that turn the direction of what follows: a name must not rewrite its sentence.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\{(\d)\}\]")
 
 
@@ -92,6 +94,6 @@ def sentence_for(operation: Op, *names: str) -> str:
 
     def fill(part: re.Match[str]) -> str:
         name = names[int(part[2])] if int(part[2]) < len(names) else ""
-        return f"{part[1]}'{name}'" if name else ""
+        return f"{part[1]}'{_UNSEEN.sub('�', name)}'" if name else ""
 
     return _OPTIONAL.sub(fill, SENTENCES[operation])

@@ -73,13 +73,14 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
 def entry(request: HttpRequest, member: Member, entry_id: UUID) -> HttpResponse:
     """One entry: a page of its own, or just its details for a row that opens."""
     _require_reader(member)
-    entries = Entry.objects.visible_to(member).since(member.account.kept_since(timezone.now()))
+    kept_since = member.account.kept_since(timezone.now())
+    entries = Entry.objects.visible_to(member).since(kept_since)
     if not member.account.plan.audit_log:
         raise Http404
     found = entries.filter(id=entry_id).select_related("subject").first()
     if found is None:
         raise Http404
-    options = app_options(member.account) if request.GET.get("app") else []
+    options = app_options(member, kept_since) if request.GET.get("app") else []
     filters = EntryFilterSet(request.GET, entries, options)
     zone = filters.chosen["period"].zone if filters.is_valid() else ZoneInfo(DEFAULT_ZONE)
     details = Details(found, zone, entry_url(member, found))

@@ -27,7 +27,6 @@ from .context import Attempt, attempting
 from .operations import Operation
 
 LONGEST_NAME = 120
-LONGEST_SENTENCE = 500
 
 
 class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -180,7 +179,7 @@ def refuse_if_turned_down(attempt: Attempt, response: HttpResponse) -> None:
     elif context.get("perms_lacking"):
         attempt.refuse("permission_denied", "Permission denied.")
     elif sentences := [sentence for form in _forms_in(context) if (sentence := sentence_of(form))]:
-        attempt.refuse("invalid", " ".join(sentences)[:LONGEST_SENTENCE])
+        attempt.refuse("invalid", " ".join(sentences))
 
 
 def _forms_in(context: dict[str, Any]) -> Iterator[BaseForm]:

@@ -89,6 +89,9 @@ class Context:
     reason: str = ""
 
 
+LONGEST_SENTENCE = 500
+"""Characters of why something failed: what a form complains of may repeat what was typed."""
+
 _context: ContextVar[Context | None] = ContextVar("context", default=None)
 _batch: ContextVar["Batch | None"] = ContextVar("batch", default=None)
 _attempt: ContextVar["Attempt | None"] = ContextVar("attempt", default=None)
@@ -184,7 +187,7 @@ class Attempt:
 
     def refuse(self, code: str, sentence: str) -> None:
         """Mark the attempt as refused, for a caller that answers with a page instead of an exception."""
-        self.code, self.sentence = code, sentence
+        self.code, self.sentence = code, sentence[:LONGEST_SENTENCE]
 
     def commit(self) -> None:
         """Note that something recorded inside has been committed."""

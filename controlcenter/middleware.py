@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -32,6 +33,12 @@ class ContextMiddleware:
         if actor.user_id:
             response.headers.setdefault("Cache-Control", "no-store")  # What one may see, the next may not.
         return response
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
+        """Refuse NUL in addresses of the admin, whose own filters would hand it to the database and fail."""
+        asked = [value for _, values in request.GET.lists() for value in values]
+        if request.resolver_match and "admin" in request.resolver_match.app_names and "\0" in "".join(asked):
+            raise BadRequest("There is a NUL in the address.")
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Tell the person that nothing was changed, because the log could not record it."""

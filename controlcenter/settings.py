@@ -180,6 +180,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "gunicorn.http.wsgi": {"level": "ERROR"},  # It warns of every HEAD request.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # Somebody's scan is nobody's emergency.
         "django.request": {"level": "ERROR"},  # Refusals are entries of the log, not of this one.
     },
 }

@@ -408,3 +408,8 @@ def test_signing_out_of_the_admin_is_recorded(staff: Client) -> None:
     seen = Seen()
     staff.post(reverse("admin:logout"))
     assert seen.entry().operation == Operation.USER_SIGN_OUT
+
+
+@pytest.mark.parametrize("address", ["accounts/member/?role__exact=%00", "accounts/user/?q=%00"])
+def test_a_nul_in_an_address_is_a_bad_request(staff: Client, address: str) -> None:
+    assert staff.get(f"/admin/{address}").status_code == 400

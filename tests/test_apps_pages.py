@@ -331,7 +331,7 @@ def test_without_its_id_typed_nothing_is_deleted(typed: str, page: Client, peopl
 def test_deleting_twice_deletes_once(page: Client, people: People, app: App) -> None:
     statuses = [page.post(url("delete"), {"confirm": "vision"}).status_code for _ in range(2)]
     assert statuses == [302, 404]
-    assert the_entry(people.acme, Operation.APPLICATION_DELETE).success
+    assert [entry.success for entry in entries_of(people.acme, Operation.APPLICATION_DELETE)] == [True, False]
 
 
 # Who may
@@ -420,3 +420,24 @@ def test_it_refuses_more_apps_than_the_plan_has_room_for(people: People, page: C
     assert "has room for 1 apps" in text_of(refused)
     [entry] = Entry.objects.for_account(people.acme.pk).failed()
     assert entry.event["failure"]["code"] == "limit_reached"
+
+
+def test_posting_to_an_app_that_is_gone_is_a_failed_attempt(people: People, page: Client) -> None:
+    assert page.post(url("delete"), {"confirm": "vision"}).status_code == 404
+    [entry] = Entry.objects.for_account(people.acme.pk).failed()
+    assert entry.event["failure"]["code"] == "not_found"
+    assert entry.event["sentence"] == "Delete application 'vision'"
+
+
+def test_a_long_complaint_is_cut_in_the_log(people: People, page: Client) -> None:
+    assert page.post(f"{APPS}new/", {**NEW, "visibility": "A" * 100_000}).status_code == 422
+    [entry] = Entry.objects.for_account(people.acme.pk).failed()
+    assert len(entry.body) < 3_000
+
+
+def test_who_loses_an_app_is_told(people: People, app: App) -> None:
+    app.account = home_of(people.stranger)
+    app.save()
+    [told] = entries_of(people.acme, Operation.APPLICATION_TRANSFER)
+    [told_too] = entries_of(app.account, Operation.APPLICATION_TRANSFER)
+    assert told.event["changes"] == told_too.event["changes"]

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.models import Account
 from auditlog.canonical import canonical, leaf_of, timestamp
-from auditlog.filters import app_options
 from auditlog.models import Entry
 from auditlog.partitions import default_is_empty
+from controlcenter.operations import Operation
 
 from .factories import AccountFactory, AppFactory, ModelFactory, People, make_people
 
@@ -93,7 +93,8 @@ def test_entries_tell_of_what_the_account_has(people: People) -> None:
 
 def test_no_app_is_listed_as_deleted(people: People) -> None:
     made_up(people.acme)
-    assert not any(option.deleted for option in app_options(people.acme))
+    deleted = Entry.objects.for_account(people.acme.pk).with_operation(Operation.APPLICATION_DELETE).succeeded()
+    assert not deleted.exists()
 
 
 def test_other_accounts_stay_as_they_are(people: People) -> None:

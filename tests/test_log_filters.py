@@ -50,7 +50,7 @@ def make_app(people: People, slug: str) -> App:
 
 
 def delete(app: App) -> None:
-    with acting_as(SYSTEM, at=LONG_AGO):
+    with acting_as(SYSTEM, at=NOW - timedelta(days=100)):  # kept, but before the dates that these tests look at
         app.delete()
 
 
@@ -120,9 +120,16 @@ def test_an_app_does_not_widen_what_a_role_may_see(people: People, client: Clien
 
 def test_the_options_cost_one_query(people: People, three_apps: list[App], django_assert_num_queries: Any) -> None:
     delete(three_apps[0])
+    owner = people.acme.members.get(user=people.owner)
     with django_assert_num_queries(1):
-        options = app_options(people.acme)
+        options = app_options(owner, NOW - timedelta(days=365))
     assert [(option.slug, option.deleted) for option in options] == [("b", False), ("c", False), ("a", True)]
+
+
+def test_members_are_offered_no_deleted_app_of_others(people: People, three_apps: list[App]) -> None:
+    delete(three_apps[0])
+    member = people.acme.members.get(user=member_with(Role.ORGANIZATION_USER, people.acme))
+    assert [option.slug for option in app_options(member, NOW - timedelta(days=365))] == ["b", "c"]
 
 
 # Dates

@@ -12,7 +12,7 @@ from auditlog.models import Entry
 from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 
-from .factories import MemberFactory, People, make_people
+from .factories import MemberFactory, People, PlanFactory, make_people
 from .history import member_with, shown, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +140,12 @@ def test_an_account_without_entries_of_yours_says_so(people: People, client: Cli
     user.save()
     client.force_login(user)
     assert "You have not done anything here that is recorded." in text_of(client.get(URL))
+
+
+@pytest.mark.parametrize("days", [0, 36_500, 2_147_483_647])
+def test_any_retention_can_be_read(client: Client, days: int) -> None:
+    people = make_people()
+    people.acme.plan = PlanFactory(retention_days=days)
+    people.acme.save()
+    client.force_login(people.owner)
+    assert client.get("/@acme/teams-and-logs/").status_code == 200

@@ -52,3 +52,7 @@ def test_it_reads_as_people_speak(operation: Op, names: tuple[str, ...], sentenc
 @pytest.mark.parametrize("name", ["{1}", "[x]", r"\1", "it's"])
 def test_a_name_is_never_taken_for_a_place(name: str) -> None:
     assert sentence_for(Op.MODEL_VERSION_CREATE, name, "flow") == f"Create model version '{name}' for model 'flow'"
+
+
+def test_a_name_does_not_rewrite_its_sentence() -> None:
+    assert sentence_for(Op.APPLICATION_CREATE, "a\u202ebc\n") == "Create application 'a�bc�'"

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import account_page, require
@@ -69,13 +69,13 @@ def app_create(request: HttpRequest, member: Member) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def app_edit(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Rename an app, change its description or visibility."""
-    app = _app_or_404(member, app_slug)
+    app = _app_or_404(request, member, Operation.APPLICATION_UPDATE, app_slug)
     with attempting(Operation.APPLICATION_UPDATE, account_id=member.account_id, target=app) as attempt:
         if not app.allows(member, Permission.EDIT_APPS):
             raise RoleDenied(Permission.EDIT_APPS)
         limited = member.reach(Permission.EDIT_APPS) is Reach.TEAM
         form = AppEditForm(posted(request), instance=app, only_description=limited)
-        if _done(form, attempt, form.save):
+        if _done(form, attempt, form.save, app):
             messages.success(request, f"{app} is saved.")
             return redirect("apps", member.account.slug)
     return _form_page(request, member, form, f"Edit {app_slug}", "Save changes")
@@ -85,7 +85,7 @@ def app_edit(request: HttpRequest, member: Member, app_slug: str) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Copy an app with what the person chooses."""
-    app = _app_or_404(member, app_slug)
+    app = _app_or_404(request, member, Operation.APPLICATION_DUPLICATE, app_slug)
     name = request.POST.get("name", "")[:120]
     with attempting(Operation.APPLICATION_DUPLICATE, account_id=member.account_id, parent=app, name=name) as attempt:
         require(member, Permission.MANAGE_APPS)
@@ -94,7 +94,7 @@ def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpRe
             account=member.account,
             initial={"name": f"{app.name} copy", "slug": f"{app.slug[:59]}-copy"},
         )
-        if _done(form, attempt, lambda: app.duplicate(**form.cleaned_data)):
+        if _done(form, attempt, lambda: app.duplicate(**form.cleaned_data), app):
             messages.success(request, f"{app} is duplicated as {form.cleaned_data['name']}.")
             return redirect("apps", member.account.slug)
     return _form_page(request, member, form, f"Duplicate {app.name}", "Duplicate app")
@@ -104,27 +104,33 @@ def app_duplicate(request: HttpRequest, member: Member, app_slug: str) -> HttpRe
 @require_http_methods(["GET", "HEAD", "POST"])
 def app_delete(request: HttpRequest, member: Member, app_slug: str) -> HttpResponse:
     """Delete an app with all that is in it, once its id has been typed."""
-    app = _app_or_404(member, app_slug)
+    app = _app_or_404(request, member, Operation.APPLICATION_DELETE, app_slug)
     with (
         because(request.POST.get("reason", "")[:200]),
         attempting(Operation.APPLICATION_DELETE, account_id=member.account_id, target=app) as attempt,
     ):
         require(member, Permission.MANAGE_APPS)
         form = AppDeleteForm(posted(request), app=app)
-        if _done(form, attempt, app.delete):
+        if _done(form, attempt, app.delete, app):
             messages.success(request, f"{app} is deleted. Its entries stay in Teams & Logs.")
             return redirect("apps", member.account.slug)
     context = {"account": member.account, "app": app, "form": form, "cascade": _cascade(app)}
     return render(request, "resources/app_delete.html", context, status=_status(form))
 
 
-def _done(form: forms.BaseForm, attempt: Attempt, operate: Callable[[], object]) -> bool:
-    """Carry out what a form asks for; False for a form just opened, and for one refused, which the attempt notes."""
+def _done(form: forms.BaseForm, attempt: Attempt, operate: Callable[[], object], app: App | None = None) -> bool:
+    """Carry out what a form asks for; False for a form just opened, and for one refused, which the attempt notes.
+
+    Raises:
+        Http404: when somebody else has deleted ``app`` since it was looked up. It is held from here on.
+    """
     if not form.is_bound:
         return False
     if form.is_valid():
         try:
             with transaction.atomic():
+                if app and not App.objects.select_for_update().filter(pk=app.pk).exists():
+                    raise Http404
                 operate()
             return True
         except IntegrityError:
@@ -135,8 +141,15 @@ def _done(form: forms.BaseForm, attempt: Attempt, operate: Callable[[], object])
     return False
 
 
-def _app_or_404(member: Member, slug: str) -> App:
-    return get_object_or_404(App.objects.for_account(member.account), slug=slug)
+def _app_or_404(request: HttpRequest, member: Member, operation: Operation, slug: str) -> App:
+    """Return an app of the account. To post to one that is not there, or not any more, is a failed attempt."""
+    app = App.objects.for_account(member.account).filter(slug=slug).first()
+    if app is None and request.method == "POST":
+        with attempting(operation, account_id=member.account_id, name=slug):
+            raise Http404
+    if app is None:
+        raise Http404
+    return app
 
 
 def _may(member: Member) -> dict[str, bool]:
