@@ -17,8 +17,7 @@ from controlcenter.context import SYSTEM, Actor, Context, Where
 from controlcenter.resources.models import App
 
 from .canonical import leaf_of, timestamp
-from .demo.cast import AGENTS, PHONES
-from .demo.rhythm import HOUR, Rhythm
+from .demo.cast import AGENTS
 from .events import Change, Event, events_of, values_of
 from .ids import new_id
 from .recorder import COLUMNS, row_of
@@ -75,11 +74,9 @@ def _like(sample: Row, rng: Random, time: datetime, number: int) -> Row:
 
 def _times(rng: Random, entries: int, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield times in order: index pages fill up one after another, as they do in real life."""
-    for hour, count in Rhythm(start, end, 7).shares(entries):
-        first, last = max(hour, start), min(hour + HOUR, end)
-        pause = (last - first) / (count or 1)
-        for number in range(count):
-            yield first + pause * (number + rng.random())
+    pause = (end - start) / entries
+    for number in range(entries):
+        yield start + pause * (number + rng.random())
 
 
 def _samples(account: Account, actors: Sequence[Actor], rng: Random, count: int) -> list[Row]:
@@ -135,5 +132,5 @@ def _where(rng: Random, account: Account) -> Where:
     host = rng.randrange(1, 255)
     address = str(ip_address(rng.choice((f"203.0.113.{host}", f"2001:db8:77:{host:x}::{rng.getrandbits(8):x}"))))
     path = rng.choice((f"/@{account.slug}/apps/", f"/v2/users/{account.slug}/apps/"))
-    agent = rng.choice((*AGENTS, *PHONES, "clarifai-python/11.9"))
+    agent = rng.choice((*AGENTS, "clarifai-python/11.9"))
     return Where(address, "192.0.2.10", address, agent, SAMPLE_REQUEST, "POST", path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from ipaddress import ip_address, ip_network
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,12 +16,15 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.models import Account, Member, TeamMember, User
 from accounts.roles import Role
 from auditlog.demo.cast import DEMO_PASSWORD
-from auditlog.demo.seeding import seed
+from auditlog.demo.history import seed
+from auditlog.demo.world import NOBODY, Turn, World
 from auditlog.filters import app_options
 from auditlog.models import Entry
 from auditlog.partitions import default_is_empty
 from controlcenter.operations import Operation
-from controlcenter.resources.models import App, Model, TeamApp
+from controlcenter.resources.models import App, Model, ModelVersion, TeamApp
+
+from .factories import ModelFactory
 
 ENTRIES = 1500
 NOW = datetime(2026, 11, 23, 0, 20, tzinfo=UTC)  # a Monday just after midnight
@@ -38,8 +42,7 @@ def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         around = transaction.atomic()
         around._from_testcase = True  # type: ignore[attr-defined]  # as Django's own TestCase does
         with around:
-            for _ in seed(ENTRIES, NOW):
-                pass
+            seed(ENTRIES, NOW)
             yield
             transaction.set_rollback(True)
 
@@ -97,9 +100,9 @@ def test_the_team_contributor_has_apps_to_work_on(demo: None) -> None:
 
 
 def test_some_apps_are_deleted_by_now_and_the_picker_has_them(demo: None) -> None:
-    options = [
-        option for slug in ("acme", "globex", "initech") for option in app_options(Account.objects.get(slug=slug))
-    ]
+    administrators = Member.objects.filter(role=Role.ADMINISTRATOR, account__kind=Account.Kind.ORGANIZATION)
+    kept_since = NOW - timedelta(days=200)
+    options = [option for member in administrators for option in app_options(member, kept_since)]
     assert len(options) == 25
     assert sorted(option.slug for option in options if option.deleted) == [
         "hackathon-drones",
@@ -144,6 +147,46 @@ def test_rows_are_as_old_as_their_entries(demo: None) -> None:
     assert creation.app_id is not None
     model = Model.objects.get(slug=creation.targets[0]["id"], app_id=creation.app_id)
     assert model.created_at == creation.time
+
+
+def test_things_are_called_in_entries_what_they_were_called_then(demo: None) -> None:
+    names: dict[tuple[int | None, str, str], str] = {}
+    renamed = 0
+    for entry in entries():
+        changed = entry.event["changes"].get("name", [None, None])[1] if entry.success else None
+        for number, target in enumerate(entry.event["targets"]):
+            key = (entry.app_id, target["type"], target["id"])
+            if changed and not number:
+                renamed += key in names
+                names[key] = changed
+            assert target.get("name", "") == names.setdefault(key, target.get("name", ""))
+    assert renamed
+
+
+def test_a_version_uploaded_just_before_a_rename_belongs_to_the_old_name() -> None:
+    model = ModelFactory(name="Detector")
+
+    def upload_and_rename(world: World) -> None:
+        world.add(ModelVersion(model=model), model)
+        world.change(model, name="Finder")
+
+    rng = Random(1)  # noqa: S311
+    World(rng, NOW).play([Turn(NOW, "acme", NOBODY, "192.0.2.1", "", upload_and_rename)])
+    upload = Entry.objects.for_account(model.app.account_id).with_operation(Operation.MODEL_VERSION_CREATE).get()
+    assert [target["name"] for target in upload.event["targets"]][1] == "Detector"
+
+
+def test_entries_from_before_a_marriage_keep_the_former_name(demo: None) -> None:
+    marriage = next(entry for entry in entries() if "last_name" in entry.event["changes"] and entry.operation == 800)
+    for entry in entries():
+        if entry.event["actor"].get("id") == "priya" and entry.id != marriage.id:
+            assert entry.subject is not None
+            assert entry.subject.last_name == ("Raman" if entry.id < marriage.id else "Raman-Oduya")
+
+
+def test_every_organization_has_news(demo: None) -> None:
+    recent = {entry.account_id for entry in entries() if entry.time > NOW - timedelta(minutes=30)}
+    assert len(recent) == 3
 
 
 def test_every_address_is_one_of_documentation(demo: None) -> None:

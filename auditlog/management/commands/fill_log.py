@@ -9,7 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from accounts.models import Account
-from auditlog.demo.seeding import is_seeded
+from auditlog.demo.history import is_seeded
 from auditlog.filling import fill
 from auditlog.partitions import make_partitions
 

@@ -1,8 +1,5 @@
-import signal
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,7 +7,7 @@ from django.utils import timezone
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from auditlog.demo import cast
-from auditlog.demo.seeding import holds_others, is_begun, is_seeded, seed
+from auditlog.demo.history import holds_others, is_begun, is_seeded, seed
 
 FEWEST, MOST = 500, 200_000
 OTHERS = (
@@ -18,8 +15,8 @@ OTHERS = (
     "It needs an empty database."
 )
 INTERRUPTED = (
-    "Seeding the demo was interrupted, and its entries can't be taken back: it lacks the later months. For all of it "
-    "start with an empty database."
+    "Seeding the demo was interrupted: the later months are missing, and what is there can't be taken back. For all of "
+    "it start with an empty database; `make clean` empties the local one."
 )
 
 
@@ -44,42 +41,16 @@ class Command(BaseCommand):
             if is_begun():
                 self.stdout.write(INTERRUPTED)
             else:
-                self._seed(entries)
+                self.stdout.write(f"Seeding the demo, once: six months, about {entries:,} entries …")
+                # disable=None: a bar on a terminal, silence elsewhere.
+                seed(entries, timezone.now(), partial(tqdm, unit=" operations", disable=None, leave=False))
         self.stdout.write(how_to_sign_in())
-
-    def _seed(self, entries: int) -> None:
-        self.stdout.write(f"Seeding the demo, once: six months, about {entries:,} entries …")
-        playing = seed(entries, timezone.now())
-        with _interruption_waits() as interrupted:
-            # disable=None: a bar on a terminal, silence elsewhere.
-            for _ in tqdm(playing, total=next(playing), unit=" operations", disable=None, leave=False):
-                if interrupted.is_set():
-                    raise KeyboardInterrupt
-
-
-@contextmanager
-def _interruption_waits() -> Iterator[Event]:
-    """Let Ctrl-C set the event instead of breaking into an operation, whose transaction may not end well then."""
-    interrupted = Event()
-    handler = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def how_to_sign_in() -> str:
     """Return a table of who can sign in, and the password."""
-    people = [person for person in (*cast.PEOPLE, cast.STAFF) if person.signs_in]
     names = {organization.slug: organization.name for organization in cast.ORGANIZATIONS}
-    rows = [
-        (
-            person.email,
-            "Support staff" if person == cast.STAFF else person.role.label,
-            names.get(person.organization, "all, at /admin/"),
-        )
-        for person in people
-    ]
-    width, role_width = (max(len(row[column]) for row in rows) for column in (0, 1))
-    lines = [f"  {email:<{width}}  {role:<{role_width}}  {where}" for email, role, where in rows]
+    rows = [(row.email, row.role.label, names[row.organization]) for row in cast.PEOPLE if row.signs_in]
+    rows.append((cast.STAFF.email, "Support staff", "all, at /admin/"))
+    lines = [f"  {email:<29}  {role:<24}  {where}" for email, role, where in rows]
     return "\n".join((f"Sign in to the demo with the password {cast.DEMO_PASSWORD} as", *lines))
