@@ -158,6 +158,8 @@ def sign(operation: Op, path: str, world: World) -> None:
 
 def read_log(operation: Op, path: str, world: World) -> None:
     """View or export the log through a filter; support staff open it in the admin."""
+    if operation is not Op.LOG_SUPPORT_VIEW and not world.account.plan.audit_log:
+        raise NothingThereError
     query = "" if operation is Op.LOG_SUPPORT_VIEW else world.choose(cast.LOG_QUERIES)
     targets = [Target("filter", query, query)] if query else []
     with world.doing("GET", path):
