@@ -1,5 +1,6 @@
 """From what happened to what is written: changes and attempts become events, an event becomes a row."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -145,8 +146,15 @@ def _differences(change: Change) -> Changes:
     return {
         name: (old, new)
         for name, (old, new) in pairs.items()
-        if plain(old) != plain(new) and not (old in empty and new in empty)
+        if _differ(old, new) and not (old in empty and new in empty)
     }
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """Say whether two values are stored differently: 0.5 and "0.5" are, a tuple and a list of the same are not."""
+    if type(old) is type(new) and not isinstance(old, list | dict):
+        return bool(old != new)
+    return json.dumps(old, default=plain, sort_keys=True) != json.dumps(new, default=plain, sort_keys=True)
 
 
 def _shown(change: Change, row: Tracked, differences: Changes) -> dict[str, Any]:

@@ -751,3 +751,11 @@ def test_moving_somebody_to_another_team_says_where_to(people: People) -> None:
     place.save()
     assert newest().event["sentence"] == "Add user 'ben' to team 'New'"
     assert isinstance(place.team, Team)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.5, "0.5"), (1, True), ([1], ["1"]), ({"a": 0.5}, {"a": "0.5"})])
+def test_it_records_that_a_number_became_text(before: Any, after: Any) -> None:
+    version = WorkflowVersionFactory(nodes=before)
+    version.nodes = after
+    version.save()
+    assert Entry.objects.filter(operation=Op.WORKFLOW_VERSION_UPDATE).count() == 1
