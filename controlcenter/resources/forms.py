@@ -101,7 +101,7 @@ class AppDeleteForm(forms.Form):
 
 def _free_slug(account: Account, slug: str) -> str:
     limit = account.plan.max_apps
-    if limit is not None and App.objects.for_account(account).count() >= limit:
+    if limit is not None and App.objects.for_account(account)[:limit].count() == limit:
         raise forms.ValidationError(
             f"The {account.plan} plan has room for {limit} apps. Delete one, or change the plan.", code="limit_reached"
         )
