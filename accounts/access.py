@@ -2,19 +2,25 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from controlcenter.context import attempting
+from controlcenter.context import attempting, because
 from controlcenter.operations import Operation
 
-from .models import Account, Member
+from .forms.base import LONGEST_REASON
+from .models import Account, Member, Submission
 from .roles import Permission, Reach, RoleDenied
+
+DONE_ALREADY = "That has been done already, once."
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, Member, P], HttpResponse]
+OwnPage = Callable[Concatenate[HttpRequest, P], HttpResponse]
 View = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
 
 
@@ -35,9 +41,12 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
         @wraps(page)
         def view(request: HttpRequest, account_slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             member = next((m for m in memberships_of(request) if m.account.slug == account_slug), None)
+            if answer := repeated(request):  # It may be this form that ended the membership.
+                return answer
             if member:
                 request.member = member  # type: ignore[attr-defined]
-                return page(request, member, *args, **kwargs)
+                with because(request.POST.get("reason", "")[:LONGEST_REASON]):
+                    return page(request, member, *args, **kwargs)
             if request.method == "POST":
                 record_turned_away(request, *_stranger(request))
             if request.user.is_authenticated:
@@ -50,17 +59,57 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
     return decorate
 
 
-def require(member: Member, permission: Permission) -> None:
-    """Raise ``RoleDenied`` unless the member's role carries the permission, as far as it goes."""
-    if member.reach(permission) is Reach.NONE:
+def own_page(attempts: Operation | None = None) -> Callable[[OwnPage[P]], OwnPage[P]]:
+    """Make a page of who is signed in, whatever accounts they are in; nobody else's is ever asked for.
+
+    Args:
+        attempts: the operation that a POST to the page attempts.
+    """
+
+    def decorate(page: OwnPage[P]) -> OwnPage[P]:
+        @wraps(page)
+        def view(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            with because(request.POST.get("reason", "")[:LONGEST_REASON]):
+                return repeated(request) or page(request, *args, **kwargs)
+
+        view.attempts = attempts  # type: ignore[attr-defined]
+        return cast("OwnPage[P]", view)
+
+    return decorate
+
+
+def repeated(request: HttpRequest) -> HttpResponse | None:
+    """Lead a form that was carried out before to where it led then."""
+    if request.method != "POST" or not (url := Submission.of(request)):
+        return None
+    messages.info(request, DONE_ALREADY)
+    return redirect(url)
+
+
+class Permits(Protocol):
+    """Something that a member may do one thing to, and not another: an app."""
+
+    def allows(self, member: Member, permission: Permission) -> bool: ...
+
+
+def require(member: Member, permission: Permission, on: Permits | None = None) -> None:
+    """Raise ``RoleDenied`` unless the member's role carries the permission: on this thing, or as far as it goes."""
+    if not (on.allows(member, permission) if on else member.reach(permission) is not Reach.NONE):
         raise RoleDenied(permission)
+
+
+def operation_of(request: HttpRequest) -> Operation | None:
+    """Return the operation that a POST to the page attempts; None for a page that only shows something."""
+    operation: Operation | None = getattr(request.resolver_match and request.resolver_match.func, "attempts", None)
+    return operation
 
 
 def record_turned_away(request: HttpRequest, code: str, sentence: str) -> None:
     """Record, in the log of the account whose page it is, that a POST was turned away before it reached the page."""
-    match = request.resolver_match
-    operation = getattr(match.func, "attempts", None) if match else None
-    account = Account.objects.filter(slug=match.kwargs["account_slug"]).first() if match and operation else None
+    match, operation = request.resolver_match, operation_of(request)
+    account = Account.objects.filter(slug=match.kwargs.get("account_slug")).first() if match and operation else None
     if operation and account:
         with attempting(operation, account_id=account.pk) as attempt:
             attempt.refuse(code, sentence)

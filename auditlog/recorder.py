@@ -66,9 +66,9 @@ def record_events(events: Sequence[Event]) -> None:
     require_transaction()
     if not events:
         return
-    recording()
     try:
         rows = [row_of(event, counter) for counter, event in enumerate(events)]
+        recording((event.operation, row[0]) for event, row in zip(events, rows, strict=True))
         with connection.cursor() as cursor:
             if len(rows) == 1:
                 cursor.execute(INSERT_ONE, rows[0])

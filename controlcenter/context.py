@@ -3,7 +3,7 @@
 The middleware, commands, jobs and tests all use the same ``acting_as``. Without a context the actor is the system.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, ProtectedError, RestrictedError
 from django.dispatch import Signal
 from django.http import Http404
+from psycopg.errors import DeadlockDetected
 
 from .operations import Operation
 
@@ -89,8 +91,12 @@ class Context:
     reason: str = ""
 
 
+CROSSED = "Somebody else changed the same things at the same moment, and was first. Look at what is there now."
 LONGEST_SENTENCE = 500
 """Characters of why something failed: what a form complains of may repeat what was typed."""
+
+RULES = ("conflict", "in_use", "limit_reached")
+"""Codes of a ``ValidationError`` that say more than that something is invalid."""
 
 _context: ContextVar[Context | None] = ContextVar("context", default=None)
 _batch: ContextVar["Batch | None"] = ContextVar("batch", default=None)
@@ -184,6 +190,13 @@ class Attempt:
     recorded: bool = False
     committed: bool = False
     error: Exception | None = None
+    entries: list[tuple[Operation, UUID]] = field(default_factory=list)
+
+    @property
+    def entry_id(self) -> UUID | None:
+        """The entry of what came about: the operation's own, or the first of what it led to."""
+        own = (entry_id for operation, entry_id in self.entries if operation is self.operation)
+        return next(own, self.entries[0][1] if self.entries else None)
 
     def refuse(self, code: str, sentence: str) -> None:
         """Mark the attempt as refused, for a caller that answers with a page instead of an exception."""
@@ -200,10 +213,11 @@ class Attempt:
         return self.recorded and not (self.committed or waiting)
 
 
-def recording() -> None:
-    """Note for the attempt in force, if any, that it records something in the present transaction."""
+def recording(entries: Iterable[tuple[Operation, UUID]]) -> None:
+    """Note for the attempt in force, if any, what it records in the present transaction."""
     if attempt := _attempt.get():
         attempt.recorded = True
+        attempt.entries.extend(entries)
         transaction.on_commit(attempt.commit)
 
 
@@ -226,29 +240,47 @@ def attempting(
     Raises:
         TransactionManagementError: inside a transaction, whose rollback would take the failure entry with it.
     """
-    _refuse_transaction(operation)
-    attempt = Attempt(operation, account_id, copy(target), copy(parent), name)  # a form may write into the originals
-    outer, token = _attempt.get(), _attempt.set(attempt)
-    try:
+    with attempting_each([Attempt(operation, account_id, target, parent, name)]) as (attempt,):
         yield attempt
+
+
+@contextmanager
+def attempting_each(attempts: Sequence[Attempt]) -> Iterator[Sequence[Attempt]]:
+    """Declare operations that come about together or not at all; each leaves one failure entry if they do not.
+
+    Raises:
+        TransactionManagementError: as ``attempting``.
+    """
+    first = attempts[0]  # stands for all of them while they are carried out
+    _refuse_transaction(first.operation)
+    for attempt in attempts:  # a form may write into the originals
+        attempt.target, attempt.parent = copy(attempt.target), copy(attempt.parent)
+    outer, token = _attempt.get(), _attempt.set(first)
+    try:
+        yield attempts
     except Exception as error:
-        if error is not attempt.error:  # An attempt inside may have left its entry for this error already.
-            attempt.refuse(*_explain(error))
-            error.attempt_recorded = _hand_over(attempt)  # type: ignore[attr-defined]  # for the page that answers
+        if error is not first.error:  # An attempt inside may have left its entry for this error already.
+            _refuse_each(attempts, *explain(error))
+            error.attempt_recorded = _hand_over(attempts)  # type: ignore[attr-defined]  # for the page that answers
         if outer:
             outer.error = error
         raise
     finally:
         _attempt.reset(token)
-    if attempt.undone and not attempt.code:
-        attempt.refuse("rolled_back", "It was taken back before it was finished; nothing was changed.")
-    if attempt.code:
-        _hand_over(attempt)
+    if first.undone and not first.code:
+        _refuse_each(attempts, "rolled_back", "It was taken back before it was finished; nothing was changed.")
+    _hand_over([attempt for attempt in attempts if attempt.code])
 
 
-def _hand_over(attempt: Attempt) -> bool:
-    """Send a failed attempt to who records it, and say whether they could."""
-    return all(recorded for _, recorded in attempt_failed.send(sender=None, attempt=attempt))
+def _refuse_each(attempts: Sequence[Attempt], code: str, sentence: str) -> None:
+    for attempt in attempts:
+        attempt.refuse(code, sentence)
+
+
+def _hand_over(attempts: Sequence[Attempt]) -> bool:
+    """Send failed attempts to who records them, and say whether they could."""
+    answers = [attempt_failed.send(sender=None, attempt=attempt) for attempt in attempts]
+    return all(recorded for answer in answers for _, recorded in answer)
 
 
 def _refuse_transaction(operation: Operation) -> None:
@@ -260,7 +292,12 @@ def _refuse_transaction(operation: Operation) -> None:
         )
 
 
-def _explain(error: Exception) -> tuple[str, str]:
+def is_deadlock(error: Exception) -> bool:
+    """Say whether PostgreSQL ended one of two transactions that waited for each other."""
+    return isinstance(error.__cause__, DeadlockDetected)
+
+
+def explain(error: Exception) -> tuple[str, str]:
     """Return code and sentence for an exception; never its own text when that could hold data."""
     match error:
         case _ if hasattr(error, "code") and hasattr(error, "sentence"):
@@ -268,11 +305,14 @@ def _explain(error: Exception) -> tuple[str, str]:
         case PermissionDenied():
             return "permission_denied", str(error) or "Permission denied."
         case ValidationError():
-            return "invalid", " ".join(error.messages)
+            code = getattr(error, "code", None)
+            return code if code in RULES else "invalid", " ".join(error.messages)
         case ProtectedError() | RestrictedError():
             return "in_use", "Other things still use it."
         case IntegrityError():
             return "conflict", "It conflicts with something that exists already."
+        case OperationalError() if is_deadlock(error):
+            return "conflict", CROSSED
         case Http404() | ObjectDoesNotExist():
             return "not_found", "It does not exist."
         case _:

@@ -12,6 +12,9 @@ from django.dispatch import Signal
 
 from .context import together
 
+BOOKKEEPING = ("id", "created_at", "updated_at", "last_login", "last_used_at")
+"""Fields written by the framework itself at each save, or by nobody's decision: their change is no operation."""
+
 rows_created = Signal()
 """Sent with ``instances`` after ``bulk_create``, in its transaction."""
 
@@ -106,6 +109,15 @@ class TrackedModel(models.Model):
         """Save, and let the record of it live or die with it."""
         with transaction.atomic(savepoint=False):
             super().save(*args, **options)
+
+    def hold(self) -> None:
+        """Read the row again and hold it until the transaction ends: a rule is about what is stored now.
+
+        Raises:
+            DoesNotExist: when it was deleted meanwhile.
+        """
+        rows = type(self)._base_manager.select_for_update(of=("self",), no_key=True)
+        self.refresh_from_db(from_queryset=rows)
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete with everything that depends on it, as it is stored; their records are written in one statement."""
