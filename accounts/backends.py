@@ -21,6 +21,7 @@ class MembershipBackend(ModelBackend):
             user = memberships[0].user
             for member in memberships:
                 member.user = user
+            memberships.sort(key=lambda member: member.account_id != user.home_id)  # home first, the rest by name
         if user is None or not self.user_can_authenticate(user):
             return None
         user.loaded_memberships = memberships

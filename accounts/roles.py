@@ -25,8 +25,9 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "invite, change or remove members"
     MANAGE_TEAMS = "manage teams"
     MANAGE_APPS = "create, duplicate or delete apps"
-    EDIT_APPS = "edit this app"
-    MANAGE_RESOURCES = "change models, workflows and modules of this app"
+    TRANSFER_APPS = "transfer apps"
+    EDIT_APPS = "edit apps"
+    MANAGE_RESOURCES = "change models, workflows and modules"
     MANAGE_COLLABORATORS = "manage collaborators"
     MANAGE_COMPUTE = "manage compute"
     MANAGE_ACCOUNT = "change the plan or delete the organization"
@@ -53,6 +54,7 @@ TABLE: dict[Permission, tuple[Reach, ...]] = {
     Permission.MANAGE_MEMBERS:       (ALL,   NO,           NO,          NO,           NO,      NO),
     Permission.MANAGE_TEAMS:         (ALL,   ALL,          NO,          NO,           NO,      NO),
     Permission.MANAGE_APPS:          (ALL,   ALL,          NO,          NO,           NO,      NO),
+    Permission.TRANSFER_APPS:        (ALL,   NO,           NO,          NO,           NO,      NO),
     Permission.EDIT_APPS:            (ALL,   ALL,          TEAM,        NO,           NO,      NO),
     Permission.MANAGE_RESOURCES:     (ALL,   ALL,          TEAM,        NO,           NO,      NO),
     Permission.MANAGE_COLLABORATORS: (ALL,   ALL,          NO,          NO,           NO,      NO),
@@ -68,6 +70,11 @@ def reach_of(role: Role, permission: Permission) -> Reach:
     return TABLE[permission][list(Role).index(role)]
 
 
+def table() -> list[tuple[Permission, list[Reach]]]:
+    """Return the role table as people read it: for each permission how far each role carries it."""
+    return [(permission, list(TABLE[permission])) for permission in Permission]
+
+
 def roles_with(permission: Permission) -> list[Role]:
     """Return the roles that carry the permission, as far as it goes."""
     return [role for role in Role if reach_of(role, permission) is not Reach.NONE]
@@ -79,7 +86,10 @@ class RoleDenied(PermissionDenied):
     code = "role_denied"
 
     def __init__(self, permission: Permission) -> None:
-        labels = [role.label for role in roles_with(permission)]
+        labels = [
+            f"{role.label} ({reach})" if (reach := reach_of(role, permission)) is Reach.TEAM else role.label
+            for role in roles_with(permission)
+        ]
         who = f"the roles {', '.join(labels[:-1])} and {labels[-1]}" if labels[1:] else f"the role {labels[0]}"
         self.sentence = f"Only {who} may {permission}."
         super().__init__(self.sentence)

@@ -1,7 +1,6 @@
-"""Signing in and out, preferences, and the plan of an account."""
+"""Signing in and out, where one is led, and preferences."""
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -10,20 +9,20 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.access import memberships_of
+from accounts.forms.base import posted
+from accounts.forms.signing_in import SignInForm
+from accounts.models import Account, Theme, User
+from accounts.roles import Permission, Reach
+from accounts.shell import SIDEBARS
 from controlcenter.context import attempting
 from controlcenter.operations import Operation
-
-from .access import account_page, memberships_of, require
-from .forms import PlanForm, SignInForm, posted, sentence_of
-from .models import Account, Member, Plan, User
-from .roles import Permission, Reach
-from .shell import SIDEBARS, THEMES
 
 A_YEAR = 365 * 24 * 60 * 60
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the log of the first account, or to its apps who may not read the log."""
+    """Lead to the log of one's home, or to its apps who may not read the log."""
     memberships = memberships_of(request)
     if memberships:
         reads = memberships[0].reach(Permission.READ_LOG) is not Reach.NONE
@@ -58,51 +57,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out."""
+    """Sign out, and go on to where that was asked for: as somebody else, for one."""
     with transaction.atomic():
         logout(request)
-    return redirect("sign-in")
+    return redirect(_safe_next(request) if "next" in request.POST else "sign-in")
 
 
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
-    """Remember theme and sidebar in cookies, for who browses without JavaScript."""
+    """Remember theme and sidebar in cookies; the theme with the person, too, wherever they sign in."""
     response = redirect(_safe_next(request))
-    for name, allowed in (("theme", (*THEMES, "system")), ("sidebar", SIDEBARS)):
-        if (value := request.POST.get(name)) in allowed:
+    theme = request.POST.get("theme", "")
+    if request.user.is_authenticated and theme in Theme.values and theme != request.user.theme:
+        request.user.theme = theme
+        request.user.save(update_fields=["theme"])
+    for name, allowed in (("theme", Theme.values), ("sidebar", SIDEBARS)):
+        if (value := request.POST.get(name, "")) in allowed:
             response.set_cookie(name, value, max_age=A_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     return response
-
-
-@account_page(attempts=Operation.ORGANIZATION_PLAN_CHANGE)
-@require_http_methods(["GET", "HEAD", "POST"])
-def plan(request: HttpRequest, member: Member) -> HttpResponse:
-    """Show the plans; let an administrator choose."""
-    account = member.account
-    form = PlanForm(posted(request), initial={"plan": account.plan})
-    with attempting(Operation.ORGANIZATION_PLAN_CHANGE, account_id=account.pk, target=account) as attempt:
-        require(member, Permission.MANAGE_ACCOUNT if form.is_bound else Permission.SEE_PLAN)
-        if form.is_bound:
-            if form.is_valid():
-                account.plan = form.cleaned_data["plan"]
-                account.save(update_fields=["plan"])
-                messages.success(request, f"The plan is {account.plan} now.")
-                return redirect("plan", account.slug)
-            attempt.refuse("invalid", sentence_of(form))
-    plans = list(Plan.objects.all())
-    for offered in plans:
-        offered.current = offered.pk == account.plan_id  # type: ignore[attr-defined]
-    return render(
-        request,
-        "accounts/plan.html",
-        {
-            "account": account,
-            "plans": plans,
-            "form": form,
-            "may_change": member.reach(Permission.MANAGE_ACCOUNT) is Reach.ALL,
-        },
-        status=422 if form.errors else 200,
-    )
 
 
 def _safe_next(request: HttpRequest) -> str:

@@ -1,0 +1,94 @@
+"""Forms about oneself."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
+
+from accounts.models import User
+from accounts.time_zones import zone_choices
+
+from .base import EditForm
+
+NAMING = ("first_name", "last_name", "email", "time_zone")
+
+
+def password_input(kind: str) -> forms.PasswordInput:
+    """Return a field for a password, which a browser fills by its kind: "current-password" or "new-password"."""
+    return forms.PasswordInput({"autocomplete": kind})
+
+
+class ProfileForm(EditForm):
+    """What one is called, where one is written to, and the zone that times are shown in."""
+
+    versioned = NAMING
+
+    current_password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=password_input("current-password"),
+        help_text="Needed to change the e-mail address, which you sign in with.",
+    )
+    field_order = ("first_name", "last_name", "email", "current_password", "time_zone")
+
+    class Meta:
+        model = User
+        fields = NAMING
+        labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
+        help_texts: ClassVar[dict[str, str]] = {
+            "time_zone": "Times in lists, in Teams & Logs and in your sign-in history are shown in it."
+        }
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            "first_name": forms.TextInput({"autocomplete": "given-name"}),
+            "last_name": forms.TextInput({"autocomplete": "family-name"}),
+            "email": forms.EmailInput({"autocomplete": "email"}),
+        }
+        error_messages: ClassVar[dict[str, dict[str, str]]] = {
+            "email": {"unique": "Another user has this e-mail address. Choose another one."}
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stored_email = self.instance.email
+        zone = self.fields["time_zone"]
+        self.fields["time_zone"] = forms.ChoiceField(
+            choices=zone_choices(self.instance.time_zone), label=zone.label, help_text=zone.help_text
+        )
+
+    def clean_email(self) -> str:
+        """Return the address as it is stored."""
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        """Let nobody who only found an open browser take the address, and with it the user, for their own."""
+        cleaned = super().clean()
+        email = cleaned.get("email", self.stored_email)
+        if email != self.stored_email and not self.instance.check_password(cleaned.get("current_password", "")):
+            self.add_error("current_password", "Type the password you sign in with now, to change the e-mail address.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> User:
+        """Save what the form is about, and nothing else that was read with it."""
+        person: User = super().save(commit=False)
+        if commit:
+            person.save(update_fields=NAMING)
+        return person
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """The password one has, and another one, twice."""
+
+    error_messages = {
+        "password_incorrect": "This is not the password you sign in with now. Type that one.",
+        "password_mismatch": "The two new passwords are not the same. Type the same one twice.",
+    }
+    field_order = ("old_password", "new_password1", "new_password2")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        old, new, again = (self.fields[name] for name in self.field_order)
+        old.label, new.label, again.label = "Current password", "New password", "New password again"
+        new.help_text = "At least 12 characters: no common password, and nothing like your name or e-mail address."
+        again.help_text = ""
+        del old.widget.attrs["autofocus"]
