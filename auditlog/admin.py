@@ -1,5 +1,6 @@
 """The log for support staff: one account at a time, read-only, and every look at it is itself an entry."""
 
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -8,7 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -17,13 +18,15 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from accounts.models import Account
+from accounts.time_zones import UTC
 from controlcenter.context import current
 from controlcenter.operations import Family, Operation
 
+from .deleted import DeletedAccount, account_of, deleted_accounts
 from .events import Event, Target
 from .listing import count_label
 from .models import Entry
-from .periods import DEFAULT_ZONE, Period, PeriodField
+from .periods import Period, PeriodField
 from .presentation import Details, Row
 from .querysets import EntryQuerySet
 from .recorder import record_events
@@ -31,7 +34,8 @@ from .sentences import sentence_for
 
 PAGE_SIZE = 50
 MOST_ACCOUNTS = 20
-UTC = ZoneInfo(DEFAULT_ZONE)
+ZONE = ZoneInfo(UTC)
+"""Whoever of the support staff looks: they speak of times with customers and with each other."""
 
 
 class AnyPeriodField(PeriodField):
@@ -39,17 +43,23 @@ class AnyPeriodField(PeriodField):
 
     def clean(self, value: dict[str, str]) -> Period | None:  # type: ignore[override]
         """Return the period asked for; None when none was."""
-        return super().clean(value) if any(value.values()) else None
+        return super().clean({**value, "tz": value["tz"] or UTC}) if any(value.values()) else None
+
+
+class AccountField(forms.Field):
+    """The account that a key names, or an organization that was one."""
+
+    def clean(self, value: Any) -> Account | DeletedAccount:
+        """Return the account. Raises ``ValidationError`` when there is none, and was none."""
+        if account := account_of(str(value or "")):
+            return account
+        raise forms.ValidationError(f"There is no account “{value}”. Search for it by id or name.")
 
 
 class EntryFilterForm(forms.Form):
     """Whose entries, which of them, and which page."""
 
-    account = forms.ModelChoiceField(
-        Account.objects.all(),
-        to_field_name="slug",
-        error_messages={"invalid_choice": "There is no account “%(value)s”. Search for it by id or name."},
-    )
+    account = AccountField()
     operation = forms.ChoiceField(
         required=False,
         choices=[
@@ -133,7 +143,7 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         protect = self.admin_site.admin_view
         return [
             path("", protect(self.changelist_view), name="auditlog_entry_changelist"),
-            path("<slug:account_slug>/<uuid:entry_id>/", protect(self.entry_view), name="auditlog_entry_change"),
+            path("<str:account_key>/<uuid:entry_id>/", protect(self.entry_view), name="auditlog_entry_change"),
         ]
 
     @method_decorator(require_safe)
@@ -153,7 +163,7 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             "form": form,
             "account": account,
-            "rows": [Row(entry, UTC, _url_of(account, entry)) for entry in found.entries],
+            "rows": [Row(entry, ZONE, _url_of(account, entry)) for entry in found.entries],
             "count": count_label(found.count),
             "newer": found.has_newer and found.entries and _query(form, after=found.entries[0].pk),
             "older": found.has_older and found.entries and _query(form, before=found.entries[-1].pk),
@@ -162,13 +172,15 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self._render(request, "change_list", context)
 
     @method_decorator(require_safe)
-    def entry_view(self, request: HttpRequest, account_slug: str, entry_id: Any) -> HttpResponse:
+    def entry_view(self, request: HttpRequest, account_key: str, entry_id: Any) -> HttpResponse:
         """Show everything about one entry."""
-        account = get_object_or_404(Account, slug=account_slug)
+        account = account_of(account_key)
+        if account is None:
+            raise Http404
         entries = Entry.objects.for_account(account.pk).select_related("subject")
         entry = get_object_or_404(entries, pk=entry_id)
         record_view(account, Target("entry", str(entry.pk), str(entry.pk)))
-        details = Details(entry, UTC, _url_of(account, entry))
+        details = Details(entry, ZONE, _url_of(account, entry))
         return self._render(request, "details", {"account": account, "entry": details, "title": details.label})
 
     def _render(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -177,7 +189,7 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, f"admin/auditlog/entry/{template}.html", {**shell, **context})
 
 
-def record_view(account: Account, what: Target | None) -> None:
+def record_view(account: Account | DeletedAccount, what: Target | None) -> None:
     """Record in the customer's own log that support staff opens it, and what of it. Raises as ``record_events``."""
     operation = Operation.LOG_SUPPORT_VIEW
     sentence = sentence_for(operation, what.name if what and what.type == "filter" else "")
@@ -192,12 +204,18 @@ def _matching_accounts(asked: Any) -> dict[str, Any]:
     if text:
         accounts = accounts.filter(Q(slug__icontains=text) | Q(name__icontains=text))
     found = list(accounts[: MOST_ACCOUNTS + 1])
-    return {"text": text, "accounts": found[:MOST_ACCOUNTS], "more": len(found) > MOST_ACCOUNTS}
+    deleted = list(islice(deleted_accounts(text), MOST_ACCOUNTS + 1))
+    return {
+        "text": text,
+        "accounts": found[:MOST_ACCOUNTS],
+        "deleted": deleted[:MOST_ACCOUNTS],
+        "more": max(len(found), len(deleted)) > MOST_ACCOUNTS,
+    }
 
 
-def _url_of(account: Account, entry: Entry) -> str:
-    return reverse("admin:auditlog_entry_change", args=[account.slug, entry.pk])
+def _url_of(account: Account | DeletedAccount, entry: Entry) -> str:
+    return reverse("admin:auditlog_entry_change", args=[account.key, entry.pk])
 
 
 def _query(form: EntryFilterForm, **page: Any) -> str:
-    return "?" + urlencode({"account": form.cleaned_data["account"].slug, **form.as_query(), **page})
+    return "?" + urlencode({"account": form.cleaned_data["account"].key, **form.as_query(), **page})

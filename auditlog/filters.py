@@ -19,10 +19,15 @@ from controlcenter.resources.models import App
 from .models import Entry
 from .periods import PeriodField
 from .querysets import EntryQuerySet
+from .tracked import TRACKED
 
 MOST_APPS = 1000
 PAGE_PARAMETERS = ("before", "after", "event")
-PARAMETERS = ("app", "range", "from", "to", "tz", *PAGE_PARAMETERS)
+NARROWING = {"target": "Target", "actor": "Actor", "status": "Status"}
+"""Filters beside apps and dates, and what people call them."""
+PARAMETERS = ("app", *NARROWING, "range", "from", "to", "tz", *PAGE_PARAMETERS)
+TARGET_KINDS = sorted({"role", *(row.kind for row in TRACKED)} - {"member", "team_member", "team_app", "collaborator"})
+"""Those four are never targets themselves: entries about them name the person, team or app."""
 
 
 @dataclass(slots=True)
@@ -62,6 +67,31 @@ def app_options(member: Member, kept_since: datetime) -> list[AppOption]:
     return list(options.values())
 
 
+class TargetField(forms.CharField):
+    """The kind and id of a resource, as ``kind:id``; after a slash those of what it is in."""
+
+    def clean(self, value: Any) -> list[tuple[str, str]]:
+        """Return kinds and ids, all to be touched; none when none was asked for.
+
+        Raises:
+            ValidationError: for another form, or an unknown kind.
+        """
+        text: str = super().clean(value)
+        pairs = [(kind, public_id) for part in text.split("/") for kind, _, public_id in [part.partition(":")] if text]
+        if any(kind not in TARGET_KINDS or not public_id for kind, public_id in pairs):
+            raise forms.ValidationError(
+                f"target={text} names no resource. Write kind:id, as in model:detector; "
+                f"kinds are {', '.join(TARGET_KINDS)}."
+            )
+        return pairs
+
+
+class TargetFilter(django_filters.Filter):  # type: ignore[misc]
+    """Entries that touched one resource."""
+
+    field_class = TargetField
+
+
 class PeriodFilter(django_filters.Filter):  # type: ignore[misc]
     """Entries within whole days of a zone."""
 
@@ -75,6 +105,13 @@ class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         method="in_apps",
         distinct=False,
         error_messages={"invalid_choice": "There is no app “%(value)s” in this account. Choose one from the list."},
+    )
+    target = TargetFilter(method="of_target")
+    actor = django_filters.CharFilter(method="of_actor", max_length=64)
+    status = django_filters.ChoiceFilter(
+        choices=[("success", "Success"), ("failure", "Failure")],
+        method="of_status",
+        error_messages={"invalid_choice": "status=%(value)s is none: success and failure are."},
     )
     period = PeriodFilter(method="in_period")
     before = django_filters.UUIDFilter(method="as_is", error_messages={"invalid": "before= is no entry id."})
@@ -116,6 +153,20 @@ class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         ids = {app_id for option in self.options if option.slug in slugs for app_id in option.app_ids}
         return entries.for_apps(sorted(ids))
 
+    def of_target(self, entries: EntryQuerySet, name: str, targets: list[tuple[str, str]]) -> EntryQuerySet:
+        """Entries that touched a resource and what it is in."""
+        for target in targets:
+            entries = entries.with_target(*target)
+        return entries
+
+    def of_actor(self, entries: EntryQuerySet, name: str, slug: str) -> EntryQuerySet:
+        """Entries of what one person did, by their id."""
+        return entries.by_actor_named(slug)
+
+    def of_status(self, entries: EntryQuerySet, name: str, status: str) -> EntryQuerySet:
+        """Entries of what came about, or of what did not."""
+        return entries.succeeded() if status == "success" else entries.failed()
+
     def in_period(self, entries: EntryQuerySet, name: str, period: Any) -> EntryQuerySet:
         """Entries from the first moment of the first day to the last of the last."""
         return entries.since(period.begins).before(period.ends)
@@ -134,7 +185,14 @@ class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
             return [(name, value) for name in self.data for value in self.data.getlist(name)]
         chosen = self.chosen
         slugs = [("app", option.slug) for option in self.options if option.slug in chosen["app"]]
-        return [*slugs, *chosen["period"].as_query().items()]
+        return [*slugs, *self.narrowing().items(), *chosen["period"].as_query().items()]
+
+    def narrowing(self) -> dict[str, str]:
+        """Return the filters beside apps and dates, as they stand in an address."""
+        chosen = self.chosen if self.is_valid() else {}
+        asked = {name: chosen.get(name) for name in NARROWING}
+        joined = "/".join(":".join(target) for target in asked["target"] or ())
+        return {name: value for name, value in {**asked, "target": joined}.items() if value}
 
 
 class _StrictForm(forms.Form):

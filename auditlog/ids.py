@@ -23,6 +23,11 @@ def floor_id(time: datetime) -> UUID:
     return _build(time, 0)
 
 
+def ceiling_id(time: datetime) -> UUID:
+    """Return the largest id of ``time``: every entry until then has an id at or below it."""
+    return _build(time, (1 << 62) - 1)
+
+
 def time_of(entry_id: UUID) -> datetime:
     """Return the time, in UTC with microseconds, that an id was made from."""
     milliseconds, fraction = entry_id.int >> 80, (entry_id.int >> 64) & 0xFFF

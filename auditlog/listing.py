@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -12,16 +11,25 @@ from django.utils import timezone
 
 from accounts.models import Member
 from accounts.roles import Permission, Reach, Role
+from accounts.time_zones import UTC
 
-from .filters import AppOption, EntryFilterSet, app_options
+from .filters import NARROWING, AppOption, EntryFilterSet, app_options
 from .models import Entry
-from .periods import CUSTOM, DEFAULT_PRESET, DEFAULT_ZONE, PRESETS, Period, preset_period
+from .periods import CUSTOM, DEFAULT_PRESET, PRESETS, Period, own_zone, preset_period
 from .presentation import Details, Row
 from .querysets import COUNT_LIMIT, Page
 from .states import state_of
 from .tables import EntryTable
 
 PAGE_SIZE = 50
+
+
+class Chip(NamedTuple):
+    """An active filter, and the address without it."""
+
+    label: str
+    value: str
+    without_url: str
 
 
 class Listing:
@@ -47,6 +55,12 @@ class Listing:
             return Page([], False, False, 0)
         chosen = self.filters.chosen
         return self.filters.entries.page(PAGE_SIZE, older_than=chosen["before"], newer_than=chosen["after"])
+
+    @property
+    def tz(self) -> str:
+        """The zone for other addresses of the log; "" where it goes without saying, for everybody."""
+        zone = self.period.zone.key
+        return "" if zone == own_zone().key == UTC else zone
 
     def has_longer_address(self, request: HttpRequest) -> bool:
         """Whether the request spelled out what is the default anyway, or would be ignored."""
@@ -78,7 +92,9 @@ class Listing:
             "first_day": self.kept_since.astimezone(self.period.zone).date().isoformat(),
             "last_day": self.now.astimezone(self.period.zone).date().isoformat(),
             "kept": f"Entries are kept for {self.account.plan.retention_days} days.",
-            "tz": "" if self.period.zone.key == DEFAULT_ZONE else self.period.zone.key,
+            "narrowing": self.filters.narrowing(),
+            "chips": self._chips(),
+            "tz": self.tz,
             "form_errors": self.filters.sentences,
             "role_note": _role_note(self.member),
             "table": EntryTable([]),
@@ -86,6 +102,15 @@ class Listing:
             "page": self._pager(),
             **state_of(self),
         }
+
+    def _chips(self) -> list[Chip]:
+        """What the entries are narrowed by beside apps and dates, each with the address without it."""
+        asked = self.filters.filter_query()
+        path = reverse("logs", args=[self.account.slug])
+        return [
+            Chip(NARROWING[name], _chip_value(name, value), f"{path}?{urlencode([p for p in asked if p[0] != name])}")
+            for name, value in self.filters.narrowing().items()
+        ]
 
     def _rows(self) -> list[Row]:
         query = urlencode(self.filters.filter_query())
@@ -119,7 +144,14 @@ def entry_url(member: Member, found: Entry) -> str:
 
 
 def _default_period(now: datetime) -> Period:
-    return preset_period(DEFAULT_PRESET, now, ZoneInfo(DEFAULT_ZONE))
+    return preset_period(DEFAULT_PRESET, now, own_zone())
+
+
+def _chip_value(name: str, value: str) -> str:
+    if name == "target":
+        pairs = (part.partition(":") for part in value.split("/"))
+        return " of ".join(f"{kind.replace('_', ' ')} {public_id}" for kind, _, public_id in pairs)
+    return value.capitalize() if name == "status" else value
 
 
 def _apps_label(selected: list[AppOption]) -> str:

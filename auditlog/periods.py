@@ -4,16 +4,16 @@ import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.time_zones import UTC, valid_zone
+
 DEFAULT_PRESET = "month"
-DEFAULT_ZONE = "UTC"
 CUSTOM = "custom"
 EARLIEST = date(2000, 1, 1)
 FURTHEST_AHEAD = timedelta(days=366)
@@ -85,10 +85,23 @@ class Period:
 
     def as_query(self) -> dict[str, str]:
         """Return the query parameters that ask for this period; defaults are left out."""
-        query = {} if self.zone.key == DEFAULT_ZONE else {"tz": self.zone.key}
+        query = {} if self.zone.key == implied_zone(self.preset).key == UTC else {"tz": self.zone.key}
         if self.preset == CUSTOM:
             return {"from": self.from_date, "to": self.to_date, **query}
         return query if self.preset == DEFAULT_PRESET else {"range": self.preset, **query}
+
+
+def own_zone() -> ZoneInfo:
+    """Return the zone that whoever looks has chosen."""
+    return ZoneInfo(timezone.get_current_timezone_name())
+
+
+def implied_zone(preset: str) -> ZoneInfo:
+    """Return the zone of an address that names none.
+
+    Today is the reader's own, but the days of a custom range are the same for all who are sent its address.
+    """
+    return ZoneInfo(UTC) if preset == CUSTOM else own_zone()
 
 
 def preset_period(preset: str, now: datetime, zone: ZoneInfo) -> Period:
@@ -138,8 +151,10 @@ class PeriodField(forms.Field):
         Raises:
             ValidationError: naming the value that is wrong and what would be right.
         """
-        zone = _zone(value["tz"] or DEFAULT_ZONE)
+        if value["tz"]:
+            valid_zone(value["tz"])
         preset = value["range"] or (CUSTOM if value["from"] or value["to"] else DEFAULT_PRESET)
+        zone = ZoneInfo(value["tz"]) if value["tz"] else implied_zone(preset)
         if preset not in PRESETS:
             raise ValidationError(f"There is no range “{preset}”. Choose one of: {', '.join(PRESETS)}.")
         if preset != CUSTOM:
@@ -158,17 +173,6 @@ class PeriodField(forms.Field):
                     f"{label} is {day}, but a range lies between {EARLIEST} and a year from now. Choose other dates."
                 )
         return Period(CUSTOM, first, last, zone)
-
-
-@cache
-def _zone_names() -> set[str]:
-    return available_timezones()  # walks the file system: 20 ms each time
-
-
-def _zone(name: str) -> ZoneInfo:
-    if name not in _zone_names():
-        raise ValidationError(f"There is no time zone “{name}”. Write one as in Europe/Berlin, or UTC.")
-    return ZoneInfo(name)
 
 
 def _date(label: str, text: str) -> date:

@@ -1,6 +1,7 @@
 """How an entry reads on a page."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -124,15 +125,29 @@ class Details(Row):
 def changes_of(event: dict[str, Any]) -> list[Change]:
     """Return before → after of each changed field, with names looked up for those that name a person: one query."""
     pairs: dict[str, list[Any]] = event["changes"]
-    digests = [value["subject"] for pair in pairs.values() for value in pair if _is_personal(value)]
-    subjects = {subject.digest: subject for subject in Subject.objects.filter(digest__in=digests)} if digests else {}
+    subjects = subjects_in([pairs])
     return [
         Change(name.replace("_", " "), *(_in_words(value, subjects) for value in pair)) for name, pair in pairs.items()
     ]
 
 
+def subjects_in(changes: Iterable[dict[str, list[Any]]]) -> dict[str, Subject]:
+    """Return the namings that changes refer to, by their digests: one query, or none when there is nobody."""
+    values = (value for pairs in changes for pair in pairs.values() for value in pair)
+    digests = {value["subject"] for value in values if _is_personal(value)}
+    return {subject.digest: subject for subject in Subject.objects.filter(digest__in=digests)} if digests else {}
+
+
+def named_in(value: Any, subjects: dict[str, Subject]) -> Any:
+    """Return a changed value; for one that names a person, what the naming says."""
+    if not _is_personal(value):
+        return value
+    subject = subjects.get(value["subject"])
+    return getattr(subject, value["show"]) if subject and (subject.slug or subject.email) else ERASED
+
+
 def _is_personal(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"subject", "show"}
+    return type(value) is dict and value.keys() == {"subject", "show"}
 
 
 def _in_words(value: Any, subjects: dict[str, Subject]) -> str | None:
@@ -141,8 +156,8 @@ def _in_words(value: Any, subjects: dict[str, Subject]) -> str | None:
             return None
         case bool():
             return "yes" if value else "no"
-        case {"subject": digest, "show": show}:
-            return getattr(subjects.get(digest), show, "") or ERASED
+        case {"subject": _, "show": _}:
+            return named_in(value, subjects) or None
         case list() if all(isinstance(item, str) for item in value):
             return ", ".join(value)
         case dict() | list():

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from .filters import NARROWING
 from .ids import time_of
 from .models import Entry
-from .periods import DEFAULT_ZONE, preset_period
+from .periods import preset_period
 
 if TYPE_CHECKING:
     from .listing import Listing
@@ -59,6 +60,15 @@ def _nothing(listing: "Listing") -> dict[str, str]:
             "Go to apps",
             reverse("apps", args=[listing.account.slug]),
         )
+    if narrowing := listing.filters.narrowing():
+        named = " and ".join(f"{NARROWING[name].lower()} {value}" for name, value in narrowing.items())
+        return _state(
+            "nothing",
+            "No entries match these filters",
+            f"Looked for {named} in {listing.period.label}, {listing.period.zone.key}.",
+            "Show all entries of these dates",
+            _elsewhere(listing, **dates),
+        )
     if listing.filters.chosen["app"] and any(listing.period.begins <= time < listing.period.ends for time in times):
         return _state(
             "nothing",
@@ -88,8 +98,7 @@ def _times_without_apps(listing: "Listing") -> list[datetime]:
 
 def _elsewhere(listing: "Listing", **query: str) -> str:
     """Return the address of the log with other filters, in the same zone."""
-    zone = listing.period.zone.key
-    query = query if zone == DEFAULT_ZONE else {**query, "tz": zone}
+    query = {**query, "tz": listing.tz} if listing.tz else query
     path = reverse("logs", args=[listing.account.slug])
     return f"{path}?{urlencode(query)}" if query else path
 

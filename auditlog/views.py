@@ -1,13 +1,9 @@
 """Teams & Logs: the page, its results alone, and one entry."""
 
-import logging
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,23 +14,51 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.access import account_page, names, require
 from accounts.models import Member, Plan
 from accounts.roles import Permission, Reach, Role
-from controlcenter.context import NotRecorded, attempting, current
+from controlcenter.context import attempting
 from controlcenter.operations import Operation
 
-from .events import Event, Target
 from .filters import EntryFilterSet, app_options
 from .listing import Listing, count_label, entry_url
 from .models import Entry
-from .periods import DEFAULT_ZONE
+from .overview import Overview, pending_invitations
+from .periods import own_zone
 from .presentation import Details, Row
 from .querysets import EntryQuerySet
-from .recorder import record_events
-from .sentences import sentence_for
-
-log = logging.getLogger(__name__)
+from .viewing import record_view
 
 OWN_ENTRIES_AT_GATE = 10
-VIEW_ONCE_IN = timedelta(minutes=15)
+
+
+@account_page()
+@require_safe
+def overview(request: HttpRequest, member: Member) -> HttpResponse:
+    """The last 30 days at a glance, for who may read the log; for others, what would open it."""
+    now = timezone.now()
+    context = {"account": member.account, **pending_invitations(member, now)}
+    if closed := _closed(member):
+        return render(request, "auditlog/overview.html", {**context, **closed})
+    figures = Overview(member, now, own_zone()).context()
+    return render(request, "auditlog/overview.html", {**context, **figures, "reads": True})
+
+
+def _closed(member: Member) -> dict[str, str]:
+    """Say why the member sees nothing of the log; {} for who may read it."""
+    account = member.account
+    if member.reach(Permission.READ_LOG) is Reach.NONE:
+        return {
+            "closed_title": "Your role does not include the log",
+            "closed_text": f"{Role(member.role).label} sees plan and billing. Ask an administrator for another role.",
+            "closed_action": "Plan & billing",
+            "closed_url": reverse("plan", args=[account.slug]),
+        }
+    if not account.plan.audit_log:
+        return {
+            "closed_title": "Everything is recorded, and waits to be read",
+            "closed_text": f"The {account.plan} plan records all that is done. It does not include reading it.",
+            "closed_action": "See what is recorded",
+            "closed_url": reverse("logs", args=[account.slug]),
+        }
+    return {}
 
 
 @account_page()
@@ -82,7 +106,7 @@ def entry(request: HttpRequest, member: Member, entry_id: UUID) -> HttpResponse:
         raise Http404
     options = app_options(member, kept_since) if request.GET.get("app") else []
     filters = EntryFilterSet(request.GET, entries, options)
-    zone = filters.chosen["period"].zone if filters.is_valid() else ZoneInfo(DEFAULT_ZONE)
+    zone = filters.chosen["period"].zone if filters.is_valid() else own_zone()
     details = Details(found, zone, entry_url(member, found))
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "auditlog/_details_row.html", {"entry": details})
@@ -101,23 +125,9 @@ def _require_reader(member: Member) -> None:
 
 
 def _record_view(listing: Listing) -> None:
-    """Record that somebody looked at the log through a filter: once in a while for each filter."""
-    member, query = listing.member, urlencode(listing.filters.filter_query()) if listing.valid else ""
-    if not query:
-        return
-    now = current().at or timezone.now()
-    entries = Entry.objects.for_account(member.account_id).by_actor(member.user_id)
-    seen = entries.with_operation(Operation.LOG_VIEW).since(now - VIEW_ONCE_IN).succeeded()
-    if seen.with_target("filter", query).exists():
-        return
-    target = Target("filter", query, query)
-    sentence = sentence_for(Operation.LOG_VIEW, query)
-    event = Event(Operation.LOG_VIEW, member.account_id, now, current(), targets=[target], sentence=sentence)
-    try:
-        with transaction.atomic():
-            record_events([event])
-    except NotRecorded:  # Nothing was changed, and reading keeps working.
-        log.critical("entry NOT recorded: %s by user %s", sentence, member.user_id, exc_info=True)
+    if listing.valid:
+        query = urlencode(listing.filters.filter_query())
+        record_view(listing.member, "" if query == urlencode({"tz": own_zone().key}) else query)
 
 
 def _gate(member: Member) -> dict[str, Any]:
@@ -127,7 +137,7 @@ def _gate(member: Member) -> dict[str, Any]:
     oldest = entries.order_by("id").first()
     own: EntryQuerySet = entries.by_actor(member.user_id).newest_first().select_related("subject")
     administrators = account.members.filter(role=Role.ADMINISTRATOR).select_related("user")
-    zone = ZoneInfo(DEFAULT_ZONE)
+    zone = own_zone()
     return {
         "account": account,
         "recorded": count_label(entries.count_capped()),

@@ -9,12 +9,14 @@ import pytest
 import time_machine
 from django.test import Client
 
+from accounts.models import User
 from accounts.roles import Role
 from auditlog.filters import app_options
-from controlcenter.context import SYSTEM, acting_as
+from controlcenter.context import SYSTEM, acting_as, attempting
+from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, People, make_people
+from .factories import AppFactory, ComputeClusterFactory, NodepoolFactory, People, make_people
 from .history import LONG_AGO, member_with, shown, sign_in_long_ago, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -222,6 +224,70 @@ def test_it_leaves_a_short_address_alone(query: str, page: Client, three_apps: l
 
 
 UUID = "01941f29-7c00-7000-8000-000000000000"
+# Target, actor, status
+
+
+def test_the_history_of_a_resource_is_what_touched_it(page: Client, three_apps: list[App]) -> None:
+    model_0 = ["In a", "In b", "In c", "In no app"]  # Each batch begins with model-0.
+    write_two = [("First", NOW - timedelta(hours=2)), ("Second", NOW - timedelta(hours=3))]
+    write(three_apps[0].account, User.objects.get(slug="olga"), write_two, three_apps[0])
+    assert shown(page.get(f"{URL}?target=model:model-1")) == ["Second"]
+    assert shown(page.get(f"{URL}?target=model:model-0")) == [*model_0, "First"]
+    assert shown(page.get(f"{URL}?app=a&target=model:model-0")) == ["In a", "First"]
+    assert shown(page.get(f"{URL}?target=workflow:model-0")) == []
+
+
+def test_the_history_of_what_is_in_something_is_not_that_of_a_namesake(page: Client, people: People) -> None:
+    for slug in ("east", "west"):
+        NodepoolFactory(slug="pool", cluster=ComputeClusterFactory(account=people.acme, slug=slug, name=slug))
+    assert len(shown(page.get(f"{URL}?target=nodepool:pool"))) == 2
+    response = page.get(f"{URL}?target=nodepool:pool/compute_cluster:west")
+    [sentence] = shown(response)
+    assert "west" in sentence
+    [chip] = response.context["chips"]
+    assert (chip.label, chip.value) == ("Target", "nodepool pool of compute cluster west")
+    assert chip.without_url == f"{URL}?"
+
+
+def test_what_one_person_did_is_found_by_their_id_even_when_deleted(
+    people: People, page: Client, three_apps: list[App]
+) -> None:
+    write(people.acme, people.member, [("By Max", NOW - timedelta(hours=2))])
+    assert shown(page.get(f"{URL}?actor=max")) == ["By Max"]
+    assert "By Max" not in shown(page.get(f"{URL}?actor=olga"))
+    with acting_as(SYSTEM, at=LONG_AGO):
+        people.member.delete()
+    assert shown(page.get(f"{URL}?actor=max")) == ["By Max"]
+    assert shown(page.get(f"{URL}?actor=nobody")) == shown(page.get(f"{URL}?actor=%00")) == []
+
+
+def test_failures_can_be_looked_at_alone(people: People, page: Client, three_apps: list[App]) -> None:
+    with acting_as(people.owner.as_actor(), at=NOW), attempting(Operation.MODEL_DELETE, account_id=people.acme.pk) as a:
+        a.refuse("in_use", "It is in use.")
+    assert shown(page.get(f"{URL}?status=failure")) == ["Delete model"]
+    assert "Delete model" not in shown(page.get(f"{URL}?status=success"))
+    assert "In a" in shown(page.get(f"{URL}?status=success"))
+
+
+def test_a_chip_names_each_filter_and_leads_to_the_page_without_it(page: Client, three_apps: list[App]) -> None:
+    response = page.get(f"{URL}?app=a&target=model:model-0&actor=olga&status=success&range=7d")
+    assert [(chip.label, chip.value) for chip in response.context["chips"]] == [
+        ("Target", "model model-0"),
+        ("Actor", "olga"),
+        ("Status", "Success"),
+    ]
+    assert response.context["chips"][1].without_url == f"{URL}?app=a&target=model%3Amodel-0&status=success&range=7d"
+    assert "Remove filter: actor is olga" in response.content.decode()
+    # The form of apps and dates keeps them.
+    assert '<input type="hidden" name="target" value="model:model-0">' in response.content.decode()
+
+
+def test_nothing_found_names_the_filters_and_leads_out(page: Client, three_apps: list[App]) -> None:
+    response = page.get(f"{URL}?actor=max&status=failure")
+    assert "Looked for actor max and status failure in" in text_of(response)
+    assert "In a" in shown(page.get(response.context["state_action_url"]))
+
+
 WRONG = {
     "from=2026-11-22&to=2026-11-01": "The range is reversed: 2026-11-22 comes after 2026-11-01. Swap From and To.",
     "range=fortnight": "There is no range “fortnight”.",
@@ -234,7 +300,13 @@ WRONG = {
     "tz=../../etc/passwd": "There is no time zone “../../etc/passwd”.",
     "app=nope": "There is no app “nope” in this account. Choose one from the list.",
     "app=a&app=nope": "There is no app “nope” in this account.",
-    "operation=600": "There is no filter “operation”. Known are: app, range, from, to, tz, before, after, event.",
+    "operation=600": "There is no filter “operation”. Known are: app, target, actor, status, range, from,",
+    "target=detector": "target=detector names no resource. Write kind:id, as in model:detector; kinds are app,",
+    "target=member:max": "target=member:max names no resource.",
+    "target=nodepool:pool/west": "target=nodepool:pool/west names no resource.",
+    "target=model:/": "target=model:/ names no resource.",
+    "target=model:": "target=model: names no resource.",
+    "status=bad": "status=bad is none: success and failure are.",
     "app[]=a": "There is no filter “app[]”.",
     "before=1": "before= is no entry id.",
     "after=x": "after= is no entry id.",
@@ -273,7 +345,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_never_breaks_it(garbage: str, page: Client, three_apps: list[App]) -> None:
-    for name in ("app", "range", "from", "to", "tz", "before", "after", garbage):
+    for name in ("app", "target", "status", "range", "from", "to", "tz", "before", "after", garbage):
         for path in (URL, f"{URL}results/"):
             response = page.get(f"{path}?{name}={garbage}&{name}={garbage}")
             assert (response.status_code, shown(response)) == (200, []), name

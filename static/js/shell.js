@@ -4,7 +4,7 @@ const find = (selector, scope = document) => scope.querySelector(selector);
 const findAll = (selector, scope = document) => [...scope.querySelectorAll(selector)];
 const YEAR = 31536000;
 
-/* preferences: the cookies that the server writes when a form is posted */
+/* preferences: applied at once, kept in the cookies that the server writes when the form is posted without script */
 const remember = (name, value) => {
   const secure = location.protocol === 'https:' ? '; secure' : '';
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=lax${secure}`;
@@ -12,7 +12,7 @@ const remember = (name, value) => {
 const choose = {
   theme(value) {
     if (value === 'system') delete root.dataset.theme; else root.dataset.theme = value;
-    for (const button of findAll('.mi[name=theme]')) button.setAttribute('aria-pressed', String(button.value === value));
+    for (const button of findAll('[name=theme][aria-pressed]')) button.setAttribute('aria-pressed', String(button.value === value));
   },
   sidebar(value) {
     find('.shell').dataset.sidebar = value;
@@ -30,6 +30,35 @@ document.addEventListener('submit', (event) => {
   const value = button.matches('[data-other-theme]') ? otherTheme() : button.value;
   choose[button.name](value);
   remember(button.name, value);
+  if (button.name === 'theme') {  // The server keeps it with the person, for their other browsers.
+    const body = new FormData(event.target);
+    body.set('theme', value);
+    fetch(event.target.action, { method: 'POST', body, redirect: 'manual', keepalive: true }).catch(() => {});
+  }
+});
+
+/* forms whose second answer would lack what the first one holds are sent once */
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (!form.matches('[data-once]')) return;
+  if ('sent' in form.dataset) event.preventDefault();
+  form.dataset.sent = '';
+});
+addEventListener('pageshow', () => { for (const form of findAll('[data-once]')) delete form.dataset.sent; });
+
+/* copying; where the browser does not let a page write, the text is selected to be copied by key */
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]');
+  if (!button) return;
+  const text = find(`#${button.dataset.copy}`);
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    find('#say').textContent = 'Copied';
+    button.classList.add('done');
+  } catch {
+    getSelection().selectAllChildren(text);
+    find('#say').textContent = 'Selected. Press Ctrl and C to copy.';
+  }
 });
 
 /* single-key shortcuts can be turned off; they exist only with script, and so does the switch */
