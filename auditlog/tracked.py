@@ -24,14 +24,12 @@ from controlcenter.resources.models import (
     Workflow,
     WorkflowVersion,
 )
+from controlcenter.tracking import BOOKKEEPING
 
 Changes = dict[str, tuple[Any, Any]]
 """Field name → (before, after)."""
 
 Chooser = Callable[[DjangoModel, Changes], Op | None]
-
-# Written by the framework itself at each save, or bookkeeping that is no operation of anybody's.
-SILENT = ("id", "created_at", "updated_at", "last_login", "last_used_at")
 
 EXEMPT = {
     "admin.LogEntry": "Django's own log of the admin; ours records the same changes with more",
@@ -39,6 +37,8 @@ EXEMPT = {
     "auth.Group": "not used: roles are the table in accounts/roles.py",
     "auth.Group_permissions": "not used: roles are the table in accounts/roles.py",
     "contenttypes.ContentType": "a list of the installed models, written by migrate",
+    "accounts.Submission": "which forms were carried out already; what they did is recorded",
+    "accounts.TokenMinute": "how often each token asks, counted for the rate limit; what it does is recorded",
     "sessions.Session": "sign-in and sign-out are operations; the session is how they are remembered",
     "auditlog.Entry": "the log itself: insert-only, enforced by the database",
     "auditlog.Subject": "how entries name people: part of the log",
@@ -80,7 +80,7 @@ class Tracked:
     @cached_property
     def fields(self) -> "tuple[Field[Any, Any], ...]":
         """The fields whose changes are recorded."""
-        left_out = {*SILENT, *self.silent}
+        left_out = {*BOOKKEEPING, *self.silent}
         return tuple(field for field in self.model._meta.concrete_fields if field.name not in left_out)
 
     @cached_property
@@ -158,7 +158,9 @@ TRACKED = (
     Tracked(Account, "organization", Op.ORGANIZATION_CREATE, Op.ORGANIZATION_UPDATE, Op.ORGANIZATION_DELETE, "pk",
             choose=_account),
     Tracked(User, "user", Op.USER_CREATE, Op.USER_UPDATE, Op.USER_DELETE, "home_id", name="slug",
-            masked=("password",), personal=("email", "first_name", "last_name"), silent=("home",), choose=_user),
+            masked=("password",), personal=("email", "first_name", "last_name"),
+            silent=("home", "theme"),  # how pages look to one person changes nothing for anybody else
+            choose=_user),
     Tracked(Member, "member", Op.ORGANIZATION_MEMBER_ADD, Op.ORGANIZATION_MEMBER_CHANGE, Op.ORGANIZATION_MEMBER_REMOVE,
             "account_id", targets=("user", "role"), public_id="user.slug", name="user.slug"),
     Tracked(Invitation, "invitation", Op.ORGANIZATION_MEMBER_INVITATION_CREATE,

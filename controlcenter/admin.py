@@ -19,9 +19,9 @@ from django.forms import BaseForm, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from accounts.forms import sentence_of
+from accounts.forms.base import sentence_of
 from accounts.models import Account
-from accounts.views import sign_out
+from accounts.views.signing_in import sign_out
 
 from .context import Attempt, attempting
 from .operations import Operation

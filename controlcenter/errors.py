@@ -1,10 +1,13 @@
-"""Error pages. Each shows the request id, by which support finds the request."""
+"""Error pages, and what the API says instead. Each shows the request id, by which support finds the request."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from accounts.access import record_turned_away
+
+from .calls import PREFIX, is_call
+from .problems import CODE_OF_STATUS, Problem, answer
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -35,10 +38,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: looks nothing up, as whatever it asked might be what is broken."""
+    if is_call(request):
+        return answer(
+            request,
+            Problem(
+                "internal_error", "Something broke on our side: look whether it was carried out before you try again."
+            ),
+        )
     request_id = getattr(request, "id", "")
     page = render_to_string("500.html", {"request_id": request_id})
     return HttpResponse(page, status=500, headers={"X-Request-ID": request_id})
 
 
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:
+    if is_call(request):
+        return answer(request, Problem(CODE_OF_STATUS[status], f"{request.path}: see the operations at {PREFIX}docs."))
     return render(request, template, {"request_id": getattr(request, "id", ""), **context}, status=status)

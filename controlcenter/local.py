@@ -68,6 +68,7 @@ def _database() -> Iterator[LocalPostgres | None]:
     """Sets Django up on the database that DATABASE_URL names or, without one, on a server of our own."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlcenter.settings")
     os.environ.setdefault("INSECURE_HTTP", "1")
+    os.environ.setdefault("EMAIL_URL", "console:")
     DATA.mkdir(mode=0o711, exist_ok=True)
     if not os.environ.get("SECRET_KEY"):
         os.environ["SECRET_KEY"] = _kept_secret(DATA / "secret_key")

@@ -4,13 +4,17 @@ import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
-from .context import ANONYMOUS, NotRecorded, Where, acting_as
+from .api import finished
+from .calls import identify, is_call
+from .context import ANONYMOUS, Actor, NotRecorded, Where, acting_as
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 PORT = re.compile(r"^\[(?P<v6>[^\]]+)\](?::\d+)?$|^(?P<v4>[\d.]+):\d+$")
@@ -26,9 +30,11 @@ class ContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         where = where_of(request)
         request.id = where.request_id  # type: ignore[attr-defined]
-        actor = request.user.as_actor() if request.user.is_authenticated else ANONYMOUS
-        with acting_as(actor, where):
+        actor = actor_of(request)
+        with acting_as(actor, where), timezone.override(zone_of(request)):
             response = self.get_response(request)
+        if is_call(request):
+            response = finished(request, response)
         response["X-Request-ID"] = where.request_id
         if actor.user_id:
             response.headers.setdefault("Cache-Control", "no-store")  # What one may see, the next may not.
@@ -45,6 +51,17 @@ class ContextMiddleware:
         if not isinstance(exception, NotRecorded):
             return None
         return render(request, "503.html", {"request_id": request.id}, status=503)  # type: ignore[attr-defined]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who makes a request: a call of the API is made by its token, never by who is signed in."""
+    who = identify(request) if is_call(request) else request.user if request.user.is_authenticated else None
+    return who.as_actor() if who else ANONYMOUS
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo | None:
+    """Return the time zone that a page shows times in; None for the default, also for calls of the API."""
+    return None if is_call(request) or not request.user.is_authenticated else request.user.zone
 
 
 def where_of(request: HttpRequest) -> Where:

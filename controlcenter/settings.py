@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -24,8 +25,8 @@ def flag(name: str) -> bool:
     return value in {"1", "true"}
 
 
-def count(name: str) -> int:
-    value = os.environ.get(name, "").strip() or "0"
+def count(name: str, default: str = "0") -> int:
+    value = os.environ.get(name, "").strip() or default
     if not value.isdecimal():
         raise ImproperlyConfigured(f"{name} is {value!r}: set it to a whole number, 0 or more.")
     return int(value)
@@ -162,6 +163,27 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# Mail: invitations
+
+MAIL = urlsplit(os.environ.get("EMAIL_URL", "").strip() or "smtp://localhost")
+EMAIL_BACKENDS = {"console": "console", "smtp": "smtp", "smtp+tls": "smtp", "smtps": "smtp"}
+try:
+    EMAIL_PORT = MAIL.port or {"smtp+tls": 587, "smtps": 465}.get(MAIL.scheme, 25)
+    EMAIL_BACKENDS[MAIL.scheme]
+except (KeyError, ValueError) as error:
+    remedy = "smtp://user:password@host:port, smtp+tls://… (STARTTLS), smtps://…, or console: to print mails"
+    raise ImproperlyConfigured(f"EMAIL_URL is of another kind: use {remedy}.") from error
+EMAIL_BACKEND = f"django.core.mail.backends.{EMAIL_BACKENDS[MAIL.scheme]}.EmailBackend"
+EMAIL_HOST = MAIL.hostname or "localhost"
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(MAIL.username or ""), unquote(MAIL.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.scheme == "smtp+tls", MAIL.scheme == "smtps"
+EMAIL_TIMEOUT = 10  # seconds: somebody waits for the page
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "").strip() or "Control Center <no-reply@localhost>"
+
+# The API
+
+API_REQUESTS_PER_MINUTE = count("API_REQUESTS_PER_MINUTE", "600")  # of one token
 
 # Language and time
 

@@ -3,7 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from . import api_docs
+from .families import api
+
 urlpatterns = [
+    path("v2/openapi.json", api_docs.openapi_json, name="openapi"),
+    path("v2/docs", api_docs.docs, name="api-docs"),
+    path("v2/", api.urls),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("controlcenter.resources.urls")),

@@ -1,7 +1,8 @@
 """What reading and recording cost, as ratios measured in one run: `make bench`.
 
 Every figure is a median of interleaved runs, with the quartiles as spread, beside its limit in the same run: an empty
-page of the same shell for pages, the bare keyset query for SQL, an unrecorded save for writes. Nothing is asserted.
+page of the same shell for pages, the bare keyset query for SQL, an unrecorded save for writes, the same rows fetched by
+the driver alone for the API. Nothing is asserted.
 """
 
 import json
@@ -25,6 +26,7 @@ SIZES = (10_000, 1_000_000)
 DAYS = 180
 PAGE_DEEP = 1_000
 PAGE_RUNS = 41
+API_PAGE = 1_000
 WRITE_RUNS = 400
 RESULTS = Path(__file__).resolve().parent.parent / ".test-results" / "bench.json"
 
@@ -38,13 +40,16 @@ def main() -> None:
         world = _make_world()
         results: dict[str, Any] = {"recording": _report_recording(_measure_recording(world))}
         pages: list[Figures] = []
+        searches: list[Figures] = []
         have = 0
         for size in SIZES:
             call_command("fill_log", account="bench", entries=size - have, days=DAYS, is_test=True)
             have = size
             _analyze()
             pages.append(_measure(_reads(world), PAGE_RUNS))
+            searches.append(_measure(_searches(world), PAGE_RUNS))
         results["reading"] = _report_reading(pages)
+        results["searching"] = _report_searching(searches)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=2))
         print(f"\nWritten to {RESULTS.name}.")
@@ -68,6 +73,7 @@ def _database() -> Iterator[None]:
         from django.db import connections
 
         settings.ALLOWED_HOSTS = ["testserver"]
+        settings.API_REQUESTS_PER_MINUTE = 10**9
         settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
         call_command("migrate", verbosity=0)
         yield
@@ -121,6 +127,59 @@ def _reads(world: dict[str, Any]) -> Work:
         "page: last month": get(f"{page}?range=last-month"),
         "page: 1,000 pages deep": get(f"{page}?range=6m&before={deep}"),
     }
+
+
+BARE = "driver alone, the same 1,000 rows"
+
+
+def _searches(world: dict[str, Any]) -> Work:
+    from django.db import connection
+    from django.test import Client
+
+    from accounts.models import Token
+    from auditlog.messages import COLUMNS
+    from auditlog.models import Entry
+
+    account = world["account"]
+    _, secret = Token.issue(world["user"], account, "bench", ["audit_log:read"])
+    client = Client(headers={"Authorization": f"Key {secret}"})
+    entries = Entry.objects.for_account(account.pk)
+    sql, params = entries.newest_first().values_list(*COLUMNS)[:API_PAGE].query.sql_with_params()
+    ids = entries.newest_first().values_list("id", flat=True)
+    deep = ids[min(PAGE_DEEP * 50, entries.count() - API_PAGE - 1)]
+    operations = ["MODEL_CREATE", "WORKFLOW_VERSION_UPDATE", "APPLICATION_UPDATE"]
+
+    def search(query: dict[str, Any] | None = None, **page: Any) -> Callable[[], object]:
+        body = {"query": query or {}, "pagination": {"per_page": API_PAGE, **page}}
+
+        def ask() -> Any:
+            answer = client.post("/v2/users/bench/audit_log/searches", body, content_type="application/json")
+            assert answer.status_code == 200, answer.content
+            return answer
+
+        return ask
+
+    def follow() -> object:
+        answer = client.get("/v2/users/bench/audit_log/entries", {"per_page": API_PAGE})
+        assert answer.status_code == 200, answer.content
+        return answer
+
+    return {
+        BARE: lambda: connection.connection.execute(sql, params).fetchall(),
+        "search, all": search(),
+        "search, by a cursor 50,000 deep": search(cursor=_cursor_at(deep)),
+        "search, three operations": search({"operations": operations}),
+        "search, failures": search({"success": False}),
+        "search, a person's operations": search({"user_ids": ["bench"], "operations": operations}),
+        "search, an address nobody has": search({"source_ips": ["192.0.2.250"]}),
+        "follow, from the beginning": follow,
+    }
+
+
+def _cursor_at(entry_id: Any) -> str:
+    from auditlog.searches import Search
+
+    return Search().cursor_after(entry_id)
 
 
 def _measure_recording(world: dict[str, Any]) -> dict[str, Figures]:
@@ -230,6 +289,19 @@ def _report_reading(phases: list[Figures]) -> dict[str, Any]:
         cells = f"{_spread(first):>20}{_spread((middle, low, high)):>20}{ratio:>8.2f}"
         print(f"{name:34}{cells}{times_limit:>9.2f}" if name.startswith("page") else f"{name:34}{cells}")
         report[name] = {"small": first, "large": (middle, low, high), "ratio": ratio, "times_limit": times_limit}
+    return report
+
+
+def _report_searching(phases: list[Figures]) -> dict[str, Any]:
+    small, large = phases
+    titles = f"{f'{SIZES[0]:,}':>20}{f'{SIZES[1]:,}':>20}"
+    print(f"\n{f'the API, {API_PAGE:,} a page, ms':34}{titles}{'ratio':>8}{'× limit':>9}{'entries/s':>11}")
+    report = {}
+    for name, (middle, low, high) in large.items():
+        ratio, times_limit, rate = middle / small[name][0], middle / large[BARE][0], API_PAGE / middle * 1000
+        cells = f"{_spread(small[name]):>20}{_spread((middle, low, high)):>20}{ratio:>8.2f}{times_limit:>9.2f}"
+        print(f"{name:34}{cells}" + (f"{rate:>11,.0f}" if "nobody" not in name else ""))
+        report[name] = {"small": small[name], "large": (middle, low, high), "ratio": ratio, "times_limit": times_limit}
     return report
 
 

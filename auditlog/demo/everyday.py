@@ -215,7 +215,7 @@ slip = one_of(
     (1, partial(fail, Op.MODEL_CREATE, "apps/{}/models/", RefusedError("invalid", f"Model ID: {SLUG_RULE}"))),
     (1, partial(fail, Op.WORKFLOW_CREATE, "apps/{}/workflows/", RefusedError("invalid", f"Workflow ID: {SLUG_RULE}"))),
     (1, partial(fail, Op.MODEL_CREATE, "apps/{}/models/", RefusedError("conflict", "Model ID: It exists already."))),
-    (1, partial(fail, Op.APPLICATION_UPDATE, "apps/{}/edit/", RefusedError("conflict", STALE))),
+    (1, partial(fail, Op.APPLICATION_UPDATE, "apps/{}/settings/", RefusedError("conflict", STALE))),
     (2, partial(fail, Op.WORKFLOW_CREATE, "apps/{}/workflows/", TimeoutError())),
 )
 denied = one_of(  # to all but administrators and organization contributors

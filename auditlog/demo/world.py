@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db import connection, models, transaction
 
 from accounts.models import Account, Member, Token, User
-from auditlog.tracked import SILENT
 from controlcenter.context import ANONYMOUS, Actor, Where, acting_as, attempting, together
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App, TeamApp, Version
+from controlcenter.tracking import BOOKKEEPING
 
 from . import cast
 
@@ -153,7 +153,7 @@ class World:
     def _put_times(self) -> None:
         """Give the rows the times they have in history. No operation of anybody's, so not through the models."""
         for kind in {type(row) for row in self._rows}:
-            columns = [field.name for field in kind._meta.concrete_fields if field.name in SILENT[1:]]
+            columns = [field.name for field in kind._meta.concrete_fields if field.name in BOOKKEEPING[1:]]
             rows = [row for row in self._rows if type(row) is kind]
             values = [(*(getattr(row, column) for column in columns), row.pk) for row in rows]
             assignments = ", ".join(f"{column} = %s" for column in columns)
