@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "SECRET_KEY": "only-for-tests-" * 4,
             "INSECURE_HTTP": "1",
         }
-        for name in ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TRUSTED_PROXIES"):
+        for name in ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TRUSTED_PROXIES", "API_REQUESTS_PER_MINUTE"):
             os.environ.pop(name, None)
         _make_settings_quick(folder)
         config.add_cleanup(stack.pop_all().close)

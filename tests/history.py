@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, User
 from accounts.roles import Role
@@ -115,3 +116,37 @@ def the_entry(account: Account, operation: Operation) -> Entry:
     """Return the one entry of this operation; there must be no more and no fewer."""
     [entry] = entries_of(account, operation)
     return entry
+
+
+def form_of(response: Any, **changed: Any) -> dict[str, Any]:
+    """Return what the form on a page is sent with, as a browser would, with some fields filled in otherwise."""
+    shown = {field.html_name: field.value() for field in response.context["form"]}
+    return {**{name: "" if value is None else value for name, value in shown.items()}, **changed}
+
+
+def failures_of(account: Account, operation: Operation) -> list[tuple[str, str]]:
+    """Return code and sentence of each failure of this operation, oldest first."""
+    failures = [entry.event["failure"] for entry in entries_of(account, operation) if not entry.success]
+    return [(failure["code"], failure["sentence"]) for failure in failures]
+
+
+def targets_of(entry: Entry) -> list[tuple[str, str]]:
+    """Return type and id of each target of an entry."""
+    return [(target["type"], target["id"]) for target in entry.event["targets"]]
+
+
+def slugs_met(client: Client, url: str, found: str = "found", query: str = "?") -> list[str]:
+    """Return the ids on all pages of a list, from its first page to its last by its own links."""
+    met: list[str] = []
+    while query:
+        page = client.get(url + query).context[found]
+        met += [row.slug for row in page.rows]
+        query = page.next_url
+    return met
+
+
+def queries_for(client: Client, url: str) -> int:
+    """Return how many queries a page costs."""
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)

@@ -83,13 +83,13 @@ def test_a_database_that_answers_nothing(table: str, page: Client) -> None:
 
 def test_what_can_not_be_recorded_does_not_happen(page: Client, people: People) -> None:
     with log_that_refuses():
-        response = page.post(f"{APPS}new/", {"name": "Vision", "slug": "vision", "visibility": "private"})
+        response = page.post("/@acme/new-app/", {"name": "Vision", "slug": "vision", "visibility": "private"})
     assert_error(response, 503, "Nothing was changed")
     assert not App.objects.exists()
     assert entries_of(people.acme, Operation.APPLICATION_CREATE) == []
 
 
-@pytest.mark.parametrize("page_name", ["edit", "duplicate", "delete"])
+@pytest.mark.parametrize("page_name", ["settings", "duplicate", "delete"])
 def test_no_page_changes_an_app_unrecorded(page_name: str, page: Client, people: People) -> None:
     AppFactory(account=people.acme, slug="vision", name="Vision")
     url = f"{APPS}vision/{page_name}/"

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
 from django.utils.functional import SimpleLazyObject
+from psycopg.errors import DeadlockDetected
 
 from accounts.models import User
 from accounts.roles import Permission, RoleDenied
 from auditlog.models import Entry
-from controlcenter.context import NotRecorded, acting_as, attempting
+from controlcenter.context import CROSSED, Attempt, NotRecorded, acting_as, attempting, attempting_each
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
@@ -59,12 +60,23 @@ def fail(app: App, error: Exception) -> Entry:
 
 
 SECRET = "4111-1111"
+
+
+def deadlock() -> OperationalError:
+    error = OperationalError(SECRET)
+    error.__cause__ = DeadlockDetected(SECRET)
+    return error
+
+
 ERRORS: dict[str, tuple[Exception, str, str]] = {
     "denial": (RoleDenied(Permission.MANAGE_APPS), "role_denied", ""),
     "plain denial": (PermissionDenied(), "permission_denied", "Permission denied."),
     "invalid": (ValidationError("Choose another id."), "invalid", "Choose another id."),
+    "rule": (ValidationError("It is full.", code="limit_reached"), "limit_reached", "It is full."),
+    "field": (ValidationError("Too long.", code="max_length"), "invalid", "Too long."),
     "conflict": (IntegrityError(SECRET), "conflict", "It conflicts with something that exists already."),
     "in use": (ProtectedError(SECRET, set()), "in_use", "Other things still use it."),
+    "deadlock": (deadlock(), "conflict", CROSSED),
     "gone": (App.DoesNotExist(SECRET), "not_found", "It does not exist."),
     "not found": (Http404(SECRET), "not_found", "It does not exist."),
     "bug": (ZeroDivisionError(SECRET), "internal_error", "An unexpected error stopped it; nothing was changed."),
@@ -211,6 +223,45 @@ def test_a_name_of_half_a_character_does_not_hide_the_attempt(people: People) ->
     with attempting(Operation.APPLICATION_CREATE, account_id=people.acme.pk, name="\ud800\x00") as attempt:
         attempt.refuse("invalid", "No.")
     assert len(failures()) == 1
+
+
+def test_what_is_attempted_together_fails_together(people: People, app: App) -> None:
+    attempts = [
+        Attempt(Operation.APPLICATION_DELETE, people.acme.pk, target=app),
+        Attempt(Operation.APPLICATION_DELETE, people.acme.pk, name="ghost"),
+    ]
+    before = Entry.objects.count()
+    with pytest.raises(PermissionDenied), attempting_each(attempts), transaction.atomic():  # noqa: PT012
+        app.delete()
+        raise PermissionDenied
+    assert App.objects.exists()
+    assert [entry.event["sentence"] for entry in failures()] == [
+        "Delete application 'Vision'",
+        "Delete application 'ghost'",
+    ]
+    assert entries_since(before) == 2
+
+
+def test_what_is_attempted_together_and_taken_back_leaves_a_failure_for_each(people: People, app: App) -> None:
+    attempts = [Attempt(Operation.APPLICATION_DELETE, people.acme.pk, name=name) for name in ("one", "two")]
+    with attempting_each(attempts), transaction.atomic():
+        app.delete()
+        transaction.set_rollback(True)
+    assert [entry.event["failure"]["code"] for entry in failures()] == ["rolled_back", "rolled_back"]
+
+
+def test_what_succeeds_together_leaves_no_failure(people: People, app: App) -> None:
+    attempts = [Attempt(Operation.APPLICATION_DELETE, people.acme.pk, target=app) for _ in range(2)]
+    with attempting_each(attempts), transaction.atomic():
+        app.delete()
+    assert failures() == []
+
+
+def test_one_of_several_attempts_can_be_refused(people: People) -> None:
+    attempts = [Attempt(Operation.APPLICATION_DELETE, people.acme.pk, name=name) for name in ("one", "two")]
+    with attempting_each(attempts):
+        attempts[1].refuse("invalid", "No.")
+    assert [entry.event["sentence"] for entry in failures()] == ["Delete application 'two'"]
 
 
 @pytest.mark.django_db(transaction=True)

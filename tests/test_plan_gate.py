@@ -13,7 +13,7 @@ from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 
 from .factories import MemberFactory, People, PlanFactory, make_people
-from .history import member_with, shown, text_of, write
+from .history import form_of, member_with, shown, text_of, write
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +119,7 @@ def test_an_upgrade_shows_the_whole_history_at_once(page: Client, people: People
     times = [timezone.now() - timedelta(days=days) for days in (0, 29, 100, 700)]
     write(people.acme, people.owner, [(f"Entry {n}", time) for n, time in enumerate(times)])
     assert shown(page.get(URL)) == []
-    page.post("/@acme/plan/", {"plan": "enterprise"})
+    page.post("/@acme/plan/", form_of(page.get("/@acme/plan/"), plan="enterprise"))
     everything = shown(page.get(f"{URL}?from={times[-1]:%Y-%m-%d}", follow=True))
     assert [sentence for sentence in everything if sentence.startswith("Entry")] == [f"Entry {n}" for n in range(4)]
 

@@ -1,9 +1,12 @@
 """Plan and billing: who sees it, who changes it, and that each change and refusal is an entry."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
-from accounts.models import Plan
+from accounts.forms.base import version_of
+from accounts.models import Account, Plan
 from accounts.roles import Role
 from controlcenter.operations import Operation
 
@@ -20,6 +23,12 @@ def people() -> People:
     return make_people()
 
 
+def choose(client: Client, plan: str, *, seen: str = "enterprise") -> Any:
+    """Send the form of a page that was opened when the plan was ``seen``."""
+    opened = Account(plan=Plan.objects.get(slug=seen))
+    return client.post(URL, {"plan": plan, "version": version_of(opened, ("plan",))})
+
+
 @pytest.mark.parametrize(
     ("role", "sees", "changes"),
     [
@@ -34,7 +43,7 @@ def people() -> People:
 def test_what_a_role_may_do(role: Role, sees: bool, changes: bool, people: People, client: Client) -> None:
     client.force_login(member_with(role, people.acme))
     assert client.get(URL).status_code == (200 if sees else 403)
-    assert client.post(URL, {"plan": "community"}).status_code == (302 if changes else 403)
+    assert choose(client, "community").status_code == (302 if changes else 403)
     people.acme.refresh_from_db()
     assert people.acme.plan.slug == ("community" if changes else "enterprise")
     [*_, entry] = entries_of(people.acme, Operation.ORGANIZATION_PLAN_CHANGE)
@@ -58,8 +67,8 @@ def test_it_shows_what_each_plan_includes(people: People, client: Client) -> Non
 
 def test_a_change_is_an_entry_with_before_and_after(people: People, client: Client) -> None:
     client.force_login(people.owner)
-    response = client.post(URL, {"plan": "professional"}, follow=True)
-    assert "The plan is Professional now." in text_of(response)
+    assert choose(client, "professional").status_code == 302
+    assert "The plan is Professional now." in text_of(client.get(URL))
     entry = the_entry(people.acme, Operation.ORGANIZATION_PLAN_CHANGE)
     assert entry.event["changes"] == {"plan": ["enterprise", "professional"]}
     assert entry.actor_id == people.owner.pk
@@ -67,14 +76,33 @@ def test_a_change_is_an_entry_with_before_and_after(people: People, client: Clie
 
 def test_choosing_the_plan_one_has_is_no_entry(people: People, client: Client) -> None:
     client.force_login(people.owner)
-    client.post(URL, {"plan": "enterprise"})
+    assert choose(client, "enterprise").status_code == 302
     assert entries_of(people.acme, Operation.ORGANIZATION_PLAN_CHANGE) == []
 
 
-@pytest.mark.parametrize("data", [{}, {"plan": "platinum"}, {"plan": "\0"}])
-def test_a_plan_that_there_is_not_is_refused(data: dict[str, str], people: People, client: Client) -> None:
+def test_a_plan_that_somebody_else_chose_is_not_overwritten(people: People, client: Client) -> None:
     client.force_login(people.owner)
-    response = client.post(URL, data)
+    choose(client, "community")
+    response = choose(client, "professional")
+    assert response.status_code == 422
+    assert "Plan is “Community” now." in text_of(response)
+    people.acme.refresh_from_db()
+    assert people.acme.plan.slug == "community"
+    [_, refused] = entries_of(people.acme, Operation.ORGANIZATION_PLAN_CHANGE)
+    assert refused.event["failure"]["code"] == "conflict"
+    assert choose(client, "professional", seen="community").status_code == 302
+
+
+def test_a_downgrade_leads_to_no_entry_that_is_closed_by_it(people: People, client: Client) -> None:
+    client.force_login(people.owner)
+    choose(client, "community")
+    assert "See the entry" not in text_of(client.get(URL))
+
+
+@pytest.mark.parametrize("plan", ["", "platinum", "\0"])
+def test_a_plan_that_there_is_not_is_refused(plan: str, people: People, client: Client) -> None:
+    client.force_login(people.owner)
+    response = choose(client, plan)
     assert response.status_code == 422
     assert "Nothing was saved." in text_of(response)
     entry = the_entry(people.acme, Operation.ORGANIZATION_PLAN_CHANGE)

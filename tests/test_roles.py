@@ -14,6 +14,7 @@ EXPORT_LOG            all  no           no                  no           all  no
 MANAGE_MEMBERS        all  no           no                  no           no   no
 MANAGE_TEAMS          all  all          no                  no           no   no
 MANAGE_APPS           all  all          no                  no           no   no
+TRANSFER_APPS         all  no           no                  no           no   no
 EDIT_APPS             all  all          their teams' apps   no           no   no
 MANAGE_RESOURCES      all  all          their teams' apps   no           no   no
 MANAGE_COLLABORATORS  all  all          no                  no           no   no
@@ -47,6 +48,12 @@ def test_a_denial_says_who_may() -> None:
     assert isinstance(denied, PermissionDenied)
     assert denied.code == "role_denied"
     assert {role.label for role in Role if role.label in denied.sentence} == {"Administrator", "Auditor"}
+
+
+def test_a_denial_says_how_far_a_role_goes() -> None:
+    assert RoleDenied(Permission.EDIT_APPS).sentence == (
+        "Only the roles Administrator, Organization contributor and Team contributor (their teams' apps) may edit apps."
+    )
 
 
 @pytest.mark.parametrize("permission", Permission)

@@ -33,10 +33,42 @@ def test_nothing_starts_without_them(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("DEBUG", "maybe"), ("TRUSTED_PROXIES", "-1"), ("DATABASE_URL", "sqlite:///a.db")]
+    ("name", "value"),
+    [
+        ("DEBUG", "maybe"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("DATABASE_URL", "sqlite:///a.db"),
+        ("EMAIL_URL", "pop://mail"),
+        ("EMAIL_URL", "smtp://mail:x"),
+    ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     assert f"ImproperlyConfigured: {name} " in check(**{**DEPLOYED, name: value}).stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", ("smtp", "localhost", 25, "", "", False, False)),
+        ("smtp://mail", ("smtp", "mail", 25, "", "", False, False)),
+        ("smtp+tls://me%40x:p%2Fw@mail", ("smtp", "mail", 587, "me@x", "p/w", True, False)),
+        ("smtps://me:pw@mail:4650", ("smtp", "mail", 4650, "me", "pw", False, True)),
+        ("console:", ("console", "localhost", 25, "", "", False, False)),
+    ],
+)
+def test_the_mail_server_is_one_address(url: str, expected: tuple[str | int | bool, ...]) -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from controlcenter import settings as s; print((s.EMAIL_BACKEND.split('.')[-2], s.EMAIL_HOST,"
+            " s.EMAIL_PORT, s.EMAIL_HOST_USER, s.EMAIL_HOST_PASSWORD, s.EMAIL_USE_TLS, s.EMAIL_USE_SSL))",
+        ],
+        env={"PATH": os.environ["PATH"], **DEPLOYED, "EMAIL_URL": url},
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.strip() == repr(expected), said.stderr
 
 
 def test_an_open_deployment_is_warned_about() -> None:

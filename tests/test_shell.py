@@ -14,7 +14,7 @@ from .history import member_with, text_of
 pytestmark = pytest.mark.django_db
 
 APPS = "/@acme/apps/"
-PAGES = ("/@acme/teams-and-logs/", APPS, "/@acme/apps/new/", "/@acme/apps/vision/delete/", "/@acme/plan/", "/sign-in/")
+PAGES = ("/@acme/teams-and-logs/", APPS, "/@acme/new-app/", "/@acme/apps/vision/delete/", "/@acme/plan/", "/sign-in/")
 
 
 @pytest.fixture
@@ -41,8 +41,13 @@ def navigation(client: Client, url: str) -> dict[str, tuple[bool, bool]]:
     [
         ("/@acme/teams-and-logs/", "Teams & Logs"),
         (APPS, "Apps"),
-        ("/@acme/apps/vision/edit/", "Apps"),
+        ("/@acme/apps/vision/settings/", "Apps"),
+        ("/@acme/members/", "Members"),
+        ("/@acme/members/olga/role/", "Members"),
+        ("/@acme/invitations/new/", "Members"),
+        ("/@acme/leave/", "Members"),
         ("/@acme/plan/", "Plan & billing"),
+        ("/@acme/settings/delete/", "Settings"),
     ],
 )
 def test_it_marks_where_one_is(url: str, label: str, page: Client) -> None:
@@ -61,11 +66,11 @@ def test_it_locks_the_log_where_the_plan_does_not_include_it(page: Client, peopl
     ("role", "locked"),
     [
         (Role.ADMINISTRATOR, set()),
-        (Role.ORGANIZATION_CONTRIBUTOR, {"Plan & billing"}),
-        (Role.TEAM_CONTRIBUTOR, {"Plan & billing"}),
-        (Role.ORGANIZATION_USER, {"Plan & billing"}),
-        (Role.AUDITOR, {"Plan & billing"}),
-        (Role.FINANCIAL_MANAGER, {"Teams & Logs"}),
+        (Role.ORGANIZATION_CONTRIBUTOR, {"Plan & billing", "Settings"}),
+        (Role.TEAM_CONTRIBUTOR, {"Plan & billing", "Settings"}),
+        (Role.ORGANIZATION_USER, {"Plan & billing", "Settings"}),
+        (Role.AUDITOR, {"Plan & billing", "Settings"}),
+        (Role.FINANCIAL_MANAGER, {"Teams & Logs", "Settings"}),
     ],
 )
 def test_it_locks_what_the_role_does_not_open(role: Role, locked: set[str], people: People, client: Client) -> None:
@@ -79,9 +84,15 @@ def test_it_offers_all_accounts_one_is_in(page: Client, people: People) -> None:
     AccountFactory(name="Not theirs")
     MemberFactory(account=other, user=people.owner, role=Role.AUDITOR)
     content = page.get(APPS).content.decode()
-    assert re.findall(r'href="(/@\w+/teams-and-logs/)" aria-current="true"', content) == ["/@acme/teams-and-logs/"]
-    assert 'href="/@other/teams-and-logs/"' in content
+    assert re.findall(r'href="(/@\w+/)" aria-current="true"', content) == ["/@acme/"]
+    assert 'href="/@other/"' in content
     assert "Not theirs" not in content
+
+
+def test_joining_another_account_leaves_one_at_home(page: Client, people: People) -> None:
+    MemberFactory(account=AccountFactory(slug="aaa", name="AAA"), user=people.owner)
+    assert page.get("/")["Location"].startswith("/@acme/")
+    assert page.get("/you/").context["shell"].account == people.acme
 
 
 def test_it_says_who_one_is(page: Client) -> None:

@@ -190,8 +190,8 @@ def send(button: str) -> Callable[[Page], None]:
     [
         (APPS, open_first_menu),
         (f"{APPS}?q=zebra", open_navigation),
-        (f"{APPS}new/", send("Create app")),
-        (f"{APPS}vision/edit/", open_me),
+        ("/@acme/new-app/", send("Create app")),
+        (f"{APPS}vision/settings/", open_me),
         (f"{APPS}vision/duplicate/", open_accounts),
         (f"{APPS}vision/delete/", send("Delete app")),
         ("/@acme/plan/", lambda page: None),
