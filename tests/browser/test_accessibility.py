@@ -72,18 +72,18 @@ Enter = Callable[[User], Page]
 
 
 def findings(page: Page, url: str, axe: SizeCheck, reach: Callable[[Page], None] = lambda page: None) -> list[str]:
-    """Return what axe finds at a page or a state of it, wide and narrow, light and dark, and where it overflows."""
+    """Return what axe finds at a page or a state of it, wide in light and dark, narrow, and where it overflows."""
     found = []
     for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(url)
         reach(page)
-        for scheme in ("light", "dark"):
+        for scheme in ("light", "dark") if width == WIDE else ("light",):  # Colours do not depend on the width.
             page.emulate_media(color_scheme=scheme)
-            found += [f"{width} {scheme}: {line}" for line in axe(page)]
+            found += [f"{url} {width} {scheme}: {line}" for line in axe(page)]
     page.set_viewport_size({"width": NARROWEST, "height": 900})
     if overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
-        found.append(f"{overflow} pixels overflow at {NARROWEST}")
+        found.append(f"{url} {overflow} pixels overflow at {NARROWEST}")
     return found
 
 

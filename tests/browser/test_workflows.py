@@ -103,20 +103,19 @@ def work(page: Page) -> None:
     done(page, "Sorting is saved.")
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        f"{VISION}workflows/",
-        f"{VISION}new-workflow/",
-        PIPELINE,
-        f"{PIPELINE}new-version/",
-        f"{PIPELINE}versions/workflow-v1/",
-        f"{PIPELINE}versions/workflow-v1/publish/",
-        f"{PIPELINE}versions/workflow-v1/delete/",
-    ],
-)
-def test_axe_finds_nothing(address: str, page: Page, sign_in: SignIn, axe: SizeCheck) -> None:
+PAGES = [
+    f"{VISION}workflows/",
+    f"{VISION}new-workflow/",
+    PIPELINE,
+    f"{PIPELINE}new-version/",
+    f"{PIPELINE}versions/workflow-v1/",
+    f"{PIPELINE}versions/workflow-v1/publish/",
+    f"{PIPELINE}versions/workflow-v1/delete/",
+]
+
+
+def test_axe_finds_nothing(page: Page, sign_in: SignIn, axe: SizeCheck) -> None:
     people = make_world()
     WorkflowVersion.objects.filter(slug="workflow-v1").update(nodes=[{"id": "a" * 200}] * 40)
     sign_in(page, people.owner)
-    assert findings(page, address, axe) == []
+    assert [line for address in PAGES for line in findings(page, address, axe)] == []
