@@ -31,11 +31,13 @@ def interrupted_by_an_operation() -> Iterator[None]:
     def interrupt(**_: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
     post_save.connect(interrupt, sender=Account)
     try:
         yield
     finally:
         post_save.disconnect(interrupt, sender=Account)
+        signal.signal(signal.SIGINT, before)
 
 
 def test_it_stays_away_from_accounts_of_others() -> None:
