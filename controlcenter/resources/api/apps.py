@@ -14,7 +14,7 @@ from controlcenter.operations import Operation as Op
 from controlcenter.problems import Problem
 from controlcenter.wire import ACTION, AccountId, Action, Answer, Message, Page, Status, Timestamp, Visibility, about
 
-from ..models import App
+from ..models import PARTS, App
 
 router = Router(tags=["Apps"])
 
@@ -22,7 +22,6 @@ AppId = PathEx[str, P(description="The app's id.", example="vision")]
 APPS = "/users/{account_id}/apps"
 APP = f"{APPS}/{{app_id}}"
 DUPLICATED = 25200
-PARTS = ("models", "workflows", "modules")
 
 
 class AppMessage(Message):

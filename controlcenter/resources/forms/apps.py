@@ -7,9 +7,7 @@ from django import forms
 
 from accounts.forms.base import SLUG_HELP, EditForm, ReasonForm, free_slug
 from accounts.models import Account, valid_slug
-from controlcenter.resources.models import App
-
-PARTS = (("models", "Models"), ("workflows", "Workflows"), ("modules", "Modules"))
+from controlcenter.resources.models import PARTS, App
 
 
 class AppForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -45,11 +43,11 @@ class AppDuplicateForm(forms.Form):
     name = forms.CharField(max_length=120)
     slug = forms.CharField(label="App ID", help_text="The copy's own id.", max_length=64, validators=[valid_slug])
     parts = forms.MultipleChoiceField(
-        choices=PARTS,
+        choices=[(part, part.capitalize()) for part in PARTS],
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Copy with it",
-        initial=[name for name, _ in PARTS],
+        initial=PARTS,
     )
 
     def __init__(self, *args: Any, account: Account, **options: Any) -> None:
