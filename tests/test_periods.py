@@ -1,24 +1,25 @@
 """The dates of a page: presets, custom ranges, zones, and what is refused."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 
-from auditlog.periods import Period, PeriodField, months_before, preset_period
+from auditlog.periods import Period, PeriodField, PeriodWidget, months_before, preset_period
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 Z = ZoneInfo("UTC")
 
 
 def asked(**values: str) -> Period:
-    return PeriodField().clean({part: values.get(part.strip("_"), "") for part in ("range", "from", "to", "tz")})
+    return PeriodField().clean({**dict.fromkeys(PeriodWidget.PARTS, ""), **values})
 
 
 def asked_dates(first: str, last: str, tz: str = "") -> Period:
-    return PeriodField().clean({"range": "", "from": first, "to": last, "tz": tz})
+    return asked(**{"from": first, "to": last, "tz": tz})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_both_ends_are_included_also_over_a_change_of_the_clock() -> None:
 
 @time_machine.travel(NOW, tick=False)
 def test_a_preset_beats_the_date_fields_beside_it() -> None:
-    period = PeriodField().clean({"range": "7d", "from": "2020-01-01", "to": "2020-01-02", "tz": ""})
+    period = asked(**{"range": "7d", "from": "2020-01-01", "to": "2020-01-02"})
     assert period.from_date == "2026-11-16"
 
 
@@ -79,12 +80,15 @@ def test_a_preset_beats_the_date_fields_beside_it() -> None:
         ({"to": "2026-02-30"}, "To is “2026-02-30”, which is no date"),
         ({"from": "0001-01-01", "to": "2026-01-01"}, "From is 0001-01-01, but"),
         ({"from": "2026-01-01", "to": "9999-12-31"}, "To is 9999-12-31, but"),
+        ({"from": "2026-01-01", "to": "9999-12-31T23:59"}, "To is “9999-12-31T23:59”, which is no date"),
+        ({"from": "2026-11-01", "from_time": "noon"}, "From is “2026-11-01Tnoon”, which is no date"),
+        ({"from": "2026-11-22T10:00", "to": "2026-11-22T09:00"}, "reversed: it would end before 10:00:00"),
     ],
 )
 @time_machine.travel(NOW, tick=False)
 def test_it_names_what_is_wrong(values: dict[str, str], expected: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        PeriodField().clean({part: values.get(part, "") for part in ("range", "from", "to", "tz")})
+        asked(**values)
     assert expected in refused.value.messages[0]
 
 
@@ -98,3 +102,33 @@ def test_it_names_what_is_wrong(values: dict[str, str], expected: str) -> None:
 )
 def test_the_label_repeats_nothing(first: str, last: str, label: str) -> None:
     assert Period("custom", date.fromisoformat(first), date.fromisoformat(last), Z).label == label
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_minute_that_is_named_is_included_whole() -> None:
+    period = asked(**{"from": "2026-11-22T06:00", "to": "2026-11-22", "to_time": "11:59"})
+    assert (period.begins, period.ends) == (
+        datetime(2026, 11, 22, 6, tzinfo=UTC),
+        datetime(2026, 11, 22, 12, tzinfo=UTC),
+    )
+    assert period.label == "Nov 22, 06:00 – 12:00"
+    assert (period.from_time, period.to_time) == ("06:00", "11:59")
+
+
+@time_machine.travel(NOW, tick=False)
+def test_times_that_are_those_of_whole_days_are_left_out() -> None:
+    period = asked(**{"from": "2026-11-21T00:00", "to": "2026-11-22T23:59"})
+    assert period.as_query() == {"from": "2026-11-21", "to": "2026-11-22"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns"])
+@time_machine.travel(NOW, tick=False)
+def test_the_address_of_any_range_leads_back_to_it(zone: str) -> None:
+    choose = Random(zone)  # noqa: S311
+    for _ in range(500):
+        begins = datetime(2026, 10, 23, tzinfo=UTC) + choose.choice([1, 60, 3600]) * timedelta(
+            seconds=choose.randrange(5000)
+        )
+        ends = begins + choose.choice([1, 60, 3600]) * timedelta(seconds=choose.randrange(1, 300))
+        period = asked(**Period.between(begins, ends, ZoneInfo(zone)).as_query())
+        assert (period.begins, period.ends) == (begins, ends)
