@@ -1,5 +1,6 @@
 """The log through the API: search it, and follow it."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,10 @@ from controlcenter.wire import AccountId, Status, about
 
 from .messages import COLUMNS, Followed, Found, messages_of
 from .models import Entry
-from .positions import BEGINNING, Misplaced, Position
+from .positions import Misplaced, Position
 from .querysets import EntryQuerySet
 from .searches import Search
-from .tailing import LONGEST_WAIT, something_comes
+from .tailing import LONGEST_WAIT, Part, end_of, position_in, read_on, something_comes
 from .viewing import record_view
 
 router = Router(tags=["Audit log"])
@@ -37,7 +38,7 @@ class After(BaseModel):
 
     after: str = about(
         f"The `position` of the last answer; `{NOW}` for what comes from now on. Left out: the oldest entry kept.",
-        "AAAAAAAAE_kBmksejAB7e4AAPxyaUtDk",
+        "AnMAAAAAAAAABwAAAAAAAAfR",
         "",
     )
     per_page: int = about("How many entries to return at most.", 100, 100, ge=1, le=1000)
@@ -61,10 +62,11 @@ def post_audit_log_searches(request: Call, account_id: AccountId, body: Search =
     Whoever may read only their own entries finds only those. A search with filters leaves an entry of its own, once in
     15 minutes for each filter.
     """
-    rows = list(body.part_of(readable(request.auth)).values_list(*COLUMNS))
+    scope = body.query.scope(request.auth, _kept_since(request.auth))
+    rows = list(body.part_of(scope).values_list(*COLUMNS))
     entries = messages_of(rows[: body.pagination.per_page])
     more = {"next_cursor": body.cursor_after(UUID(entries[-1]["id"]))} if len(rows) > len(entries) else {}
-    record_view(request.auth, body.query.text)
+    record_view(request.auth, body.query.in_words)
     return _answer(entries=entries, **more)
 
 
@@ -73,34 +75,38 @@ def post_audit_log_searches(request: Call, account_id: AccountId, body: Search =
     **does(TokenScope.AUDIT_LOG_READ, answers=Followed, attempts=Operation.LOG_VIEW),
 )
 def list_audit_log_entries(request: Call, account_id: AccountId, query: Query[After]) -> HttpResponse:
-    """Return what was recorded since the last call, in the order of the transactions: each entry at least once.
+    """Return what was sealed since the last call, in the order of its places: each entry once, within seconds.
 
     Go on with the `position` of the answer, whether there are entries in it or not.
     """
     _refuse_unknown(request)
-    start = _position(query.after)
+    start = _position(query.after, request.auth.account_id)
 
-    def look(position: Position) -> list[Any]:
-        return list(readable(request.auth).committed_after(*position, query.per_page).values_list(*COLUMNS, "xid"))
+    def look(position: Position) -> Part:
+        return read_on(readable(request.auth), position, query.per_page, *COLUMNS)
 
-    found = look(start)
-    if not found and query.wait and something_comes(look, start, query.wait):
+    part = look(start)
+    if not part.rows and query.wait and (come := something_comes(look, part.position, query.wait)):
         _authorize_anew(request)
-        found = look(start)
-    entries = messages_of(found)
-    position = Position(int(found[-1][-1]), UUID(entries[-1]["id"])) if found else start
-    return _answer(entries=entries, position=str(position))
+        part = look(come)
+    return _answer(entries=messages_of(part.rows), position=str(part.position))
 
 
 def readable(member: Member) -> EntryQuerySet:
     """Return the entries that a member may read through the API. Raises ``RoleDenied``, ``Problem``."""
+    kept_since = _kept_since(member)
+    return Entry.objects.visible_to(member).since(kept_since)
+
+
+def _kept_since(member: Member) -> datetime:
+    """Return since when a member may read entries through the API. Raises ``RoleDenied``, ``Problem``."""
     require(member, Permission.READ_LOG)
     account = member.account
     if not account.plan.audit_log:
         raise Problem(
             "plan_required", f"The {account.plan} plan records the log of {account}; reading it needs another."
         )
-    return Entry.objects.visible_to(member).since(account.kept_since(timezone.now()))
+    return account.kept_since(timezone.now())
 
 
 def _authorize_anew(request: Call) -> None:
@@ -109,14 +115,22 @@ def _authorize_anew(request: Call) -> None:
     request.auth = request.needs(request)
 
 
-def _position(after: str) -> Position:
+def _position(after: str, account_id: int) -> Position:
+    end = end_of(account_id)
     if after == NOW:
-        return Entry.objects.horizon()
+        return end
     try:
-        return Position.parse(after) if after else BEGINNING
+        position = position_in(after, account_id) if after else Position(account_id)
     except Misplaced:
         remedy = f"send the position of the last answer as it is, {NOW}, or nothing"
         raise Problem("invalid", f"after is {after!r:.80}, which is no position: {remedy}.") from None
+    if position.seq > end.seq:
+        raise Problem(
+            "invalid",
+            f"after is {after!r:.80}, which is beyond the end of the log: it was restored to an earlier state. Send "
+            "nothing, to begin anew, and leave out what you know.",
+        )
+    return position
 
 
 def _refuse_unknown(request: Call) -> None:

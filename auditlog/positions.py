@@ -4,8 +4,8 @@ from base64 import b64decode, urlsafe_b64encode
 from typing import NamedTuple, Self
 from uuid import UUID
 
-XID_BYTES, ID_BYTES, DIGEST_BYTES = 8, 16, 8
-LOWEST_ID = UUID(int=0)
+XID_BYTES, ID_BYTES, DIGEST_BYTES, NUMBER_BYTES = 8, 16, 8, 8
+MARK = b"\x02s"
 
 
 class Misplaced(ValueError):  # noqa: N818
@@ -29,26 +29,31 @@ class Cursor(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The last entry that was handed out, in the order of transactions: everything up to it has been seen."""
+    """The place of the last entry that was handed out: everything up to it has been seen."""
 
-    xid: int
-    id: UUID = LOWEST_ID
+    account_id: int
+    seq: int = 0
 
     def __str__(self) -> str:
-        return _text(self.xid.to_bytes(XID_BYTES, "big") + self.id.bytes)
+        return _text(MARK + self.account_id.to_bytes(NUMBER_BYTES, "big") + self.seq.to_bytes(NUMBER_BYTES, "big"))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the position that a text stands for. Raises ``Misplaced``."""
-        raw = _bytes(text, XID_BYTES + ID_BYTES)
-        return cls(int.from_bytes(raw[:XID_BYTES], "big"), UUID(bytes=raw[XID_BYTES:]))
+        raw = _bytes(text, len(MARK) + 2 * NUMBER_BYTES)
+        if not raw.startswith(MARK):
+            raise Misplaced(text)
+        numbers = raw[len(MARK) :]
+        return cls(int.from_bytes(numbers[:NUMBER_BYTES], "big"), int.from_bytes(numbers[NUMBER_BYTES:], "big"))
 
 
-BEGINNING = Position(0)
+def transaction_in(text: str) -> int:
+    """Return the transaction that a position of an earlier version names: all before it. Raises ``Misplaced``."""
+    return int.from_bytes(_bytes(text, XID_BYTES + ID_BYTES)[:XID_BYTES], "big")
 
 
 def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode()  # 24 bytes: no padding
+    return urlsafe_b64encode(raw).decode()  # 18 or 24 bytes: no padding
 
 
 def _bytes(text: str, size: int) -> bytes:

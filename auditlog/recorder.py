@@ -13,6 +13,7 @@ from controlcenter.context import Attempt, NotRecorded, current, open_batch, rec
 from .canonical import SCHEMA_VERSION, canonical, leaf_of, timestamp
 from .events import Change, Event, event_of_attempt, events_of
 from .ids import new_id
+from .models import ACTOR_KINDS
 from .subjects import looked_up_once, naming_of, refer_to
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ COLUMNS = {
     "account_id": "bigint",
     "app_id": "bigint",
     "actor_id": "bigint",
+    "actor_kind": "smallint",
+    "token": "text",
     "operation": "smallint",
     "success": "boolean",
     "source_ip": "inet",
@@ -119,6 +122,8 @@ def row_of(event: Event, counter: int) -> tuple[Any, ...]:
         event.account_id,
         event.app[0] if event.app else None,
         actor.user_id,
+        ACTOR_KINDS[actor.type],
+        actor.token_id or None,
         int(event.operation),
         event.success,
         event.context.where.source_ip,
@@ -138,12 +143,17 @@ def _body_of(event: Event, entry_id: str, subject: str) -> dict[str, Any]:
         "time": timestamp(event.time),
         "account": event.account_id,
         "actor": _without_empty(
-            type=actor.type, id=actor.slug, subject=subject, token=actor.token_id, token_name=actor.token_name
+            type=actor.type,
+            key=actor.user_id,
+            id=actor.slug,
+            subject=subject,
+            token=actor.token_id,
+            token_name=actor.token_name,
         ),
         "operation": {"code": int(event.operation), "name": event.operation.name},
         "sentence": event.sentence,
         "targets": [_without_empty(**target._asdict()) for target in event.targets],
-        "app": _without_empty(**event.app[1]._asdict()) if event.app else None,
+        "app": _without_empty(key=event.app[0], **event.app[1]._asdict()) if event.app else None,
         "changes": event.changes,
         "where": _without_empty(
             ip=where.source_ip,

@@ -1,42 +1,98 @@
-"""Following the log: entries in the order of their transactions, at least once and without a gap.
+"""Following the log: entries in the order in which they were sealed, at least once and without a gap.
 
-An entry becomes visible when its transaction commits, perhaps long after later ones. Handed out is therefore only what
-no unfinished transaction can precede any more: a long transaction delays what follows, and never loses it.
+An entry becomes visible when its transaction commits, perhaps long after later ones; ids and times are no order to
+follow. The sealer gives each entry its place once it is settled, and nothing ever comes between two places.
 """
 
 import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
+from typing import Any, NamedTuple
 
-from .models import Entry
-from .positions import Position
+from .models import Block, Seal
+from .positions import Misplaced, Position, transaction_in
+from .querysets import EntryQuerySet
+from .sealing.rows import HIGHEST
 
 LONGEST_WAIT = 30  # seconds
+LONGEST_READ = 2  # seconds
 POLL_EVERY = 0.25  # seconds
+MOST_LOOKED_AT = 5_000
 MOST_WAITING = 2
 """How many calls may wait in one process at a time: the other threads are left to everybody else."""
 
 _places = BoundedSemaphore(MOST_WAITING)
 
 
-def something_comes(look: Callable[[Position], object], position: Position, seconds: float) -> bool:
-    """Wait for something after a position, and say whether it came. No transaction is open meanwhile.
+class Part(NamedTuple):
+    """Some entries, in order, and the place up to which all were looked at."""
+
+    rows: list[Any]
+    position: Position
+
+
+def end_of(account_id: int) -> Position:
+    """Return the place of the entry that was sealed last."""
+    last = Seal.objects.filter(account_id=account_id).order_by("-seq").values_list("seq", flat=True).first()
+    return Position(account_id, last or 0)
+
+
+def position_in(text: str, account_id: int) -> Position:
+    """Return the position that a text stands for in an account, also one of before entries had places.
+
+    Such a position names a transaction: begun is with the first block that may hold what came after it.
+
+    Raises:
+        Misplaced: for a text that is none, or one of another account.
+    """
+    try:
+        position = Position.parse(text)
+    except Misplaced:
+        xid = min(transaction_in(text), HIGHEST)
+        before = Block.objects.filter(account_id=account_id, horizon__lte=xid).order_by("-number").first()
+        return Position(account_id, before.last_seq if before else 0)
+    if position.account_id != account_id:
+        raise Misplaced(text)
+    return position
+
+
+def read_on(readable: EntryQuerySet, position: Position, size: int, *columns: str) -> Part:
+    """Return up to ``size`` entries after a position; the first of ``columns`` is the id.
+
+    Places of entries that may not be read are passed by, as many as there are time for.
+    """
+    found: list[Any] = []
+    seq, look_at, deadline = position.seq, size, time.monotonic() + LONGEST_READ
+    while len(found) < size and time.monotonic() < deadline:
+        places = Seal.objects.filter(account_id=position.account_id, seq__gt=seq).order_by("seq")
+        seqs = {entry_id: place for place, entry_id in places.values_list("seq", "entry_id")[:look_at]}
+        if not seqs:
+            break
+        rows = readable.filter(id__in=list(seqs)).values_list(*columns)
+        found += sorted(rows, key=lambda row: seqs[row[0]])[: size - len(found)]
+        seq = seqs[found[-1][0]] if len(found) == size else max(seqs.values())
+        look_at = min(look_at * 4, MOST_LOOKED_AT)
+    return Part(found, Position(position.account_id, seq))
+
+
+def something_comes(look: Callable[[Position], Part], position: Position, seconds: float) -> Position | None:
+    """Wait for something after a position; return the position just before it. No transaction is open meanwhile.
 
     When too many wait already, it doesn't: nothing came.
     """
     if not _places.acquire(blocking=False):
-        return False
+        return None
     try:
         return _poll(look, position, time.monotonic() + seconds)
     finally:
         _places.release()
 
 
-def _poll(look: Callable[[Position], object], position: Position, deadline: float) -> bool:
+def _poll(look: Callable[[Position], Part], position: Position, deadline: float) -> Position | None:
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(POLL_EVERY, left))
-        horizon = Entry.objects.horizon()
-        if look(position):
-            return True
-        position = max(position, horizon)  # So that the next look need not pass by what others did.
-    return False
+        part = look(position)
+        if part.rows:
+            return position
+        position = part.position  # So that the next look need not pass by what others did.
+    return None

@@ -4,6 +4,7 @@ With arguments it runs one of Django's commands beside the same database instead
 Everything it keeps is in `.data/`, and everything it starts ends with it.
 """
 
+import base64
 import contextlib
 import errno
 import multiprocessing
@@ -54,7 +55,8 @@ def _run(host: str, port: str) -> None:
         if "seed_demo" in get_commands():
             call_command("seed_demo")
         _forget_connections()
-        with _child(_serve, host, port) as web:
+        beside = (_child(_run_beside, "roll_up_log"), _child(_run_beside, "seal_log"))
+        with beside[0], beside[1], _child(_serve, host, port) as web:
             while web.is_alive():
                 if postgres and not postgres.is_running:
                     print("PostgreSQL has ended: starting it again.", flush=True)
@@ -72,6 +74,9 @@ def _database() -> Iterator[LocalPostgres | None]:
     DATA.mkdir(mode=0o711, exist_ok=True)
     if not os.environ.get("SECRET_KEY"):
         os.environ["SECRET_KEY"] = _kept_secret(DATA / "secret_key")
+    if not (os.environ.get("SEALING_KEY_FILE") or os.environ.get("SEALING_KEYS")):
+        os.environ["SEALING_KEYS"] = _kept_secret(DATA / "sealing_key", _new_seed)
+    os.environ.setdefault("ANCHOR_DIR", str(DATA / "anchors"))
     if os.environ.get("DATABASE_URL"):
         django.setup()
         _await_database()
@@ -118,10 +123,18 @@ def _check_address(host: str, port: str) -> None:
         sys.exit(f"Port {port} of {host} {reason}: stop what is there, or try PORT=8001 make run")
 
 
-def _kept_secret(path: Path) -> str:
+def _new_secret() -> str:
+    return secrets.token_urlsafe(64)
+
+
+def _new_seed() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _kept_secret(path: Path, make: Callable[[], str] = _new_secret) -> str:
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
+            file.write(make())
     return path.read_text().strip()
 
 
@@ -132,9 +145,19 @@ def _static_files_are_stale() -> bool:
     return not collected.exists() or any(source.stat().st_mtime > collected.stat().st_mtime for source in sources)
 
 
-def _serve(host: str, port: str) -> None:
+def _follow_parent() -> None:
     os.setpgid(0, 0)  # Ctrl-C reaches only our parent, which then ends us in good order.
     die_with_parent(signal.SIGTERM)
+
+
+def _run_beside(command: str) -> None:
+    """Runs one of Django's commands that work until they are stopped."""
+    _follow_parent()
+    call_command(command)
+
+
+def _serve(host: str, port: str) -> None:
+    _follow_parent()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if os.environ.get("DEBUG") == "1":
         os.execv(sys.executable, [sys.executable, "manage.py", "runserver", address])

@@ -185,6 +185,21 @@ DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "").strip() or "Control Center
 
 API_REQUESTS_PER_MINUTE = count("API_REQUESTS_PER_MINUTE", "600")  # of one token
 
+# Sealing, and where anchors go: see docs/trust.md
+
+SEALING_KEY_FILE = os.environ.get("SEALING_KEY_FILE", "").strip()
+try:  # One key a line, or in SEALING_KEYS separated by commas; the first one signs, the others are retired.
+    SEALING_KEYS = names("SEALING_KEYS") or (Path(SEALING_KEY_FILE).read_text().split() if SEALING_KEY_FILE else [])
+except OSError as error:
+    raise ImproperlyConfigured(f"SEALING_KEY_FILE is {SEALING_KEY_FILE!r}: {error.strerror}.") from error
+SEAL_EVERY = count("SEAL_EVERY", "5")  # seconds; sooner when 1,000 entries wait
+ANCHOR_EVERY = count("ANCHOR_EVERY", "3600")  # seconds
+ANCHOR_DIR = os.environ.get("ANCHOR_DIR", "").strip()
+ANCHOR_S3 = os.environ.get("ANCHOR_S3", "").strip()  # https://key:secret@host/bucket/prefix?region=…&days=…
+ANCHOR_EMAIL = flag("ANCHOR_EMAIL")  # to the auditors of each account
+ANCHOR_WEBHOOK = os.environ.get("ANCHOR_WEBHOOK", "").strip()
+ANCHOR_WEBHOOK_SECRET = os.environ.get("ANCHOR_WEBHOOK_SECRET", "").strip()
+
 # Language and time
 
 LANGUAGE_CODE = "en-us"

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from auditlog.sealing.health import figures
+
 from . import api_docs
 from .families import api
 
@@ -10,6 +12,7 @@ urlpatterns = [
     path("v2/openapi.json", api_docs.openapi_json, name="openapi"),
     path("v2/docs", api_docs.docs, name="api-docs"),
     path("v2/", api.urls),
+    path("admin/auditlog/health/", figures, name="log-health"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("controlcenter.resources.urls")),

@@ -1,7 +1,8 @@
 """Eight writers, and PostgreSQL killed in the middle: has every operation its entry, and every entry its operation?
 
-    python -m tests.kill --seconds 60
+    python -m tests.kill --seconds 60 --kills 20
 
+The sealer is killed as often as the server: is the log sound each time, without a gap and without an entry twice?
 Makes a server of its own, with everything on that keeps data through a power cut, and prints its figures.
 """
 
@@ -20,6 +21,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from .sealing import KEY
+
+ROOT = Path(__file__).parent.parent
 WRITERS = 8
 APPS_AT_MOST = 20  # per writer
 SHARED = 3  # apps that all writers rename, one waiting for the other
@@ -28,6 +32,7 @@ SHARED = 3  # apps that all writers rename, one waiting for the other
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=60)
+    arguments.add_argument("--kills", type=int, default=1)
     arguments.add_argument("--writer", type=int, help=argparse.SUPPRESS)
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = arguments.parse_args()
@@ -37,9 +42,10 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="controlcenter-kill-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL refuses to run as root, so another user must come through.
-        figures = rehearse(Path(folder), given.seconds)
+        figures = rehearse(Path(folder), given.seconds, given.kills)
     print(json.dumps(figures, indent=2))
     wrong = figures["operations without an entry"] + figures["entries without an operation"]
+    wrong += figures["entries without a place"] + len(figures["found by verification"])
     return 1 if wrong or not figures["entries"] else 0
 
 
@@ -52,8 +58,8 @@ def _set_up_django() -> None:
 # The disaster
 
 
-def rehearse(folder: Path, seconds: float) -> dict[str, Any]:
-    """Run writers for some seconds, kill the server half-way, and return what was found afterwards."""
+def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
+    """Run writers for some seconds, kill server and sealer on the way, and return what was found afterwards."""
     from controlcenter.local_postgres import LocalPostgres
 
     with LocalPostgres(folder / "postgres") as server:
@@ -62,23 +68,80 @@ def rehearse(folder: Path, seconds: float) -> dict[str, Any]:
             "DATABASE_URL": server.url,
             "SECRET_KEY": "only-for-tests-" * 4,
             "INSECURE_HTTP": "1",
+            "SEALING_KEYS": KEY,
+            "SEAL_EVERY": "1",
         }
         _set_up_django()
         _prepare()
         command = [sys.executable, "-m", "tests.kill", "--folder", str(folder)]
         writers = [subprocess.Popen([*command, "--writer", str(number)]) for number in range(WRITERS)]
+        sealer, found, down = _start_sealer(), list[str](), list[float]()
         try:
             _start_together(folder, writers)
-            time.sleep(seconds / 2)
-            down = _kill(server)
-            time.sleep(seconds / 2)
+            for _ in range(kills):
+                time.sleep(seconds / 2 / kills)
+                down.append(_kill(server))
+                found += verify_all()
+                time.sleep(seconds / 2 / kills)
+                sealer.kill()
+                sealer.wait()
+                found += verify_all()
+                sealer = _start_sealer()
             (folder / "stop").touch()
             codes = [writer.wait(60) for writer in writers]
         finally:
-            for writer in writers:
-                writer.kill()
+            for process in (*writers, sealer):
+                process.kill()
         assert codes == [0] * WRITERS, codes
-        return {"writers": WRITERS, "seconds": seconds, "down for": round(down, 2), **compare(folder)}
+        return {
+            "writers": WRITERS,
+            "seconds": seconds,
+            "servers and sealers killed": kills,
+            "down for": round(max(down), 2),
+            **compare(folder),
+            **seal_the_rest(found),
+        }
+
+
+def _start_sealer() -> subprocess.Popen[bytes]:
+    """Start a sealer, and return it at work: after its first pass."""
+    from auditlog.sealing.models import SealerState
+
+    before = SealerState.objects.values_list("time", flat=True).first()
+    sealer = subprocess.Popen([sys.executable, "manage.py", "seal_log"], cwd=ROOT, stdout=subprocess.DEVNULL)
+    while SealerState.objects.values_list("time", flat=True).first() == before:
+        assert sealer.poll() is None, "the sealer could not start"
+        time.sleep(0.05)
+    return sealer
+
+
+def verify_all() -> list[str]:
+    """Return what verification finds altered in any account, while the writers go on."""
+    from django.db import connection
+
+    from auditlog.sealing.rows import account_ids
+    from auditlog.sealing.verifying import verify
+
+    connection.close()  # It may be that of a server which is gone.
+    return [problem for account_id in account_ids() for problem in verify(account_id).problems]
+
+
+def seal_the_rest(found: list[str]) -> dict[str, Any]:
+    """Seal what is left; return whether each entry has one place, without a gap, and what verification found."""
+    from django.db.models import Count, Max
+
+    from auditlog.models import Entry, Seal
+    from auditlog.sealing.sealer import seal
+
+    sealed_meanwhile = Seal.objects.count()
+    seal()
+    counts = Seal.objects.values("account_id").annotate(entries=Count("entry_id", distinct=True), last=Max("seq"))
+    return {
+        "entries sealed while writing": sealed_meanwhile,
+        "entries without a place": Entry.objects.count() - Seal.objects.count(),
+        "accounts with a gap": sum(count["entries"] != count["last"] for count in counts),
+        "found by verification": (found + verify_all())[:5],
+    }
 
 
 def _start_together(folder: Path, writers: list[subprocess.Popen[bytes]]) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Account, Invitation, Team, User
@@ -22,6 +23,7 @@ from controlcenter.operations import Operation as Op
 from controlcenter.problems import REASONS
 from controlcenter.resources.models import App, ModelVersion
 from tests.factories import AccountFactory, MemberFactory, UserFactory
+from tests.sealing import KEY, sealing
 
 from .calling import failures, names, token_for
 
@@ -94,10 +96,11 @@ def running(script: str, env: dict[str, str]) -> Iterator["subprocess.Popen[str]
         program.stdout.close()
 
 
-def test_its_tail_prints_what_comes(live_server: LiveServer, acme: Account) -> None:
+def test_its_tail_prints_what_comes(live_server: LiveServer, acme: Account, settings: Settings) -> None:
+    settings.SEALING_KEYS = [KEY]
     token = token_for(User.objects.get(slug="ana"), acme, "audit_log:read")
     from_the_beginning = TAIL.replace('position = "now"', 'position = ""').replace('"wait": 20', '"wait": 1')
-    with running(from_the_beginning, environment(live_server, TOKEN=token)) as tail:
+    with sealing(), running(from_the_beginning, environment(live_server, TOKEN=token)) as tail:
         assert tail.stdout
         while "'Later'" not in (line := tail.stdout.readline()):
             assert line, "It ended."

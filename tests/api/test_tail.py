@@ -1,6 +1,7 @@
-"""Following the log: at least once, without a gap, in the order of the transactions, whoever writes meanwhile."""
+"""Following the log: once, without a gap, in the order in which it was sealed, whoever writes meanwhile."""
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,14 @@ from pytest_django import Settings
 from accounts.models import Account, Member, Plan, Token
 from accounts.roles import Role
 from auditlog import tailing
-from auditlog.models import Entry
-from auditlog.positions import BEGINNING, Position
+from auditlog.models import Block, Entry, Seal
+from auditlog.positions import Position
 from auditlog.recorder import record_events
+from auditlog.sealing.sealer import seal
 from controlcenter.operations import Operation as Op
 from tests.factories import MemberFactory, People
 from tests.history import entries_of
+from tests.sealing import KEY, seal_or_let_others, sealing
 
 from .logs import Searcher, event, ids, write
 
@@ -28,13 +31,14 @@ SCOPE = "audit_log:read"
 
 
 class Follower:
-    """Somebody who follows acme's log from now on."""
+    """Somebody who follows acme's log from now on; the sealer comes by just before each call."""
 
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
         self.position = self.call(after="now")["position"]
 
     def call(self, **query: Any) -> dict[str, Any]:
+        seal_or_let_others()
         answer = self.searcher.follow(**query)
         assert answer.status_code == 200, answer.content
         found: dict[str, Any] = answer.json()
@@ -48,6 +52,11 @@ class Follower:
 
     def until_nothing_comes(self, **query: Any) -> list[str]:
         return [entry_id for page in iter(lambda: self.go_on(**query), []) for entry_id in page]
+
+
+@pytest.fixture(autouse=True)
+def key(settings: Settings) -> None:
+    settings.SEALING_KEYS = [KEY]
 
 
 @pytest.fixture
@@ -161,13 +170,17 @@ def test_concurrent_writers_lose_nothing(follower: Follower, people: People, per
             idle = 0 if page else idle + 1
             time.sleep(0 if page else 0.05)
 
-    with running(follow, *map(keep_writing, range(writers))):
+    with sealing(), running(follow, *map(keep_writing, range(writers))):
         pass
     seen += follower.until_nothing_comes(per_page=per_page)
 
-    rows = [str(row.id) for row in Entry.objects.for_account(people.acme.pk).committed_after(*BEGINNING, 10_000)]
+    rows = [str(row) for row in Entry.objects.for_account(people.acme.pk).values_list("id", flat=True)]
+    places = Seal.objects.filter(account_id=people.acme.pk).order_by("seq").values_list("seq", "entry_id")
     assert len(seen) == len(set(seen))
-    assert seen == rows[start:]
+    assert set(seen) <= set(rows)
+    assert len(rows) == len(places)
+    assert [seq for seq, _ in places] == list(range(1, len(rows) + 1))
+    assert seen == [str(entry_id) for _, entry_id in places[start:]]
 
 
 # Waiting
@@ -181,7 +194,7 @@ def test_waiting_ends_soon_after_a_commit(follower: Follower, people: People) ->
         write(event(people.acme, people.owner))
         committed.append(time.monotonic())
 
-    with running(write_soon):
+    with sealing(), running(write_soon):
         found = follower.go_on(wait=20)
         came = time.monotonic()
     assert len(found) == 1
@@ -206,13 +219,15 @@ def test_what_commits_just_after_a_look_is_found_by_the_next(follower: Follower,
     entries = Entry.objects.for_account(people.acme.pk)
     written: list[str] = []
 
-    def look(position: Position) -> list[Entry]:
-        found = list(entries.committed_after(*position, 10))
+    def look(position: Position) -> tailing.Part:
+        found = tailing.read_on(entries, position, 10, "id")
         if not written:
             written.extend(write(event(people.acme, people.owner)))
+            seal()
         return found
 
-    assert tailing.something_comes(look, entries.horizon(), 3)
+    start = tailing.end_of(people.acme.pk)
+    assert tailing.something_comes(look, start, 3) == start
 
 
 def test_it_waits_in_no_transaction(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +273,7 @@ def test_who_may_no_longer_read_gets_nothing_after_waiting(what: str, follower: 
         time.sleep(0.5)
         end(what, people)  # It leaves an entry, which wakes who waits.
 
-    with running(end_soon):
+    with sealing(), running(end_soon):
         answer = follower.searcher.follow(after=follower.position, wait=20)
     assert answer.json()["status"]["reason"] == what
     assert "entries" not in answer.json()
@@ -282,7 +297,7 @@ def test_while_others_write_who_reads_their_own_waits(people: People, follower: 
             time.sleep(0.4)
             write(event(people.acme, person))
 
-    with running(write_soon):
+    with sealing(), running(write_soon):
         assert len(own.go_on(wait=20)) == 1
 
 
@@ -332,6 +347,39 @@ def test_what_is_asked_wrongly_is_named(query: dict[str, Any], complaint: str, f
     assert complaint in answer.json()["status"]["details"]
 
 
-def test_a_position_far_ahead_is_the_end(follower: Follower) -> None:
-    follower.position = "_" * 32
+def test_a_position_beyond_the_end_tells_of_a_log_that_was_restored(follower: Follower, people: People) -> None:
+    beyond = str(Position(people.acme.pk, 10**6))
+    answer = follower.searcher.follow(after=beyond)
+    assert answer.status_code == 422
+    assert "restored to an earlier state" in answer.json()["status"]["details"]
+
+
+def test_a_position_in_another_account_is_none(follower: Follower, people: People) -> None:
+    answer = follower.searcher.follow(after=str(Position(people.acme.pk + 1, 1)))
+    assert answer.status_code == 422
+    assert "which is no position" in answer.json()["status"]["details"]
+
+
+def earlier_position(xid: int) -> str:
+    """Return a position as it was before entries had places: a transaction, and an entry in it."""
+    return urlsafe_b64encode(xid.to_bytes(8, "big") + bytes(16)).decode()
+
+
+def test_an_earlier_kind_of_position_goes_on_where_it_was(follower: Follower, people: People) -> None:
+    old = write(event(people.acme, people.owner))
+    follower.go_on()
+    horizon = Block.objects.filter(account_id=people.acme.pk).order_by("-number")[0].horizon
+    new = write(event(people.acme, people.owner))
+    follower.position = earlier_position(horizon)
+    assert follower.go_on() == new
+    follower.position = earlier_position(horizon - 1)
+    assert follower.go_on()[-2:] == old + new
+    follower.position = earlier_position(2**64 - 1)
     assert follower.go_on() == []
+
+
+def test_without_a_sealer_nothing_comes_and_nothing_is_lost(follower: Follower, people: People) -> None:
+    written = write(event(people.acme, people.owner))
+    unsealed = follower.searcher.follow(after=follower.position).json()
+    assert (unsealed["entries"], unsealed["position"]) == ([], follower.position)
+    assert follower.go_on() == written
