@@ -5,32 +5,26 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Interface, IPv6Network, ip_interface
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    create_model,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, create_model, model_validator
 
+from accounts.models import Member
 from controlcenter.operations import Operation
 from controlcenter.problems import Problem
 from controlcenter.wire import DEEPEST, about
 
 from .canonical import timestamp
+from .exact import MOST_VALUES as MOST_VALUES
+from .exact import Excluded, Ours, PublicId, Strict, a_list
 from .ids import EPOCH
 from .messages import one_field_for_each_kind
+from .networks import network_named
 from .positions import DIGEST_BYTES, Cursor, Misplaced
 from .querysets import EntryQuerySet
+from .scope import Scope
 
-MOST_VALUES = 128
-LONGEST_ID = 200
 LONGEST_QUERY = 1000
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -65,41 +59,9 @@ def _operations_of(value: int | str) -> list[Operation]:
     return REPORTED_AS.get(int(code)) or [own for own in Operation if own == code]
 
 
-def _network(value: str) -> str:
-    """Return an address or a network as people write it."""
-    try:
-        interface = ip_interface(value.strip())
-    except ValueError:
-        raise ValueError("no address; write it as 203.0.113.7, 2001:db8::1 or 203.0.113.0/24") from None
-    network = interface.network
-    if interface.ip != network.network_address:
-        raise ValueError(f"an address inside of a network; write {interface.ip} or {network}")
-    mapped = interface.ip.ipv4_mapped if isinstance(interface, IPv6Interface) else None
-    if mapped and network.prefixlen >= 96:
-        network = IPv4Network((mapped, network.prefixlen - 96))
-    return str(network[0]) if network.num_addresses == 1 else str(network)
-
-
-class Strict(BaseModel):
-    """A part of a search. An unknown field is refused by name; null stands for a field that is left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        for name in data:
-            if name not in cls.model_fields:
-                raise ValueError(f"{name!r:.80} is unknown here; known are {', '.join(cls.model_fields)}")
-        return {name: value for name, value in data.items() if value is not None}
-
-
-PublicId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Time = Annotated[datetime, BeforeValidator(_time, json_schema_input_type=str)]
 Code = Annotated[int | str, BeforeValidator(_operation, json_schema_input_type=int | str)]
-Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+Network = Annotated[str, Field(max_length=64), AfterValidator(network_named)]
 
 
 class TargetId(Strict):
@@ -131,28 +93,24 @@ SearchedTarget: Any = create_model(
 )
 
 
-def _list(description: str, example: list[Any]) -> Any:
-    return about(description, example, (), max_length=MOST_VALUES)
-
-
-class Filters(Strict):
-    """Which entries. Within one list any value will do, and each given field has to fit."""
+class Reference(Strict):
+    """What the reference can be asked for."""
 
     timestamp_from: Time | None = about(
         "From this time on, which is included: RFC 3339. Finer than microseconds is cut off.", "2026-11-01T00:00:00Z"
     )
     timestamp_to: Time | None = about("Until this time, which is included: RFC 3339.", "2026-11-30T23:59:59.999999Z")
-    user_ids: tuple[PublicId, ...] = _list("Done by any of these people.", ["max"])
-    operations: tuple[Code, ...] = _list(
+    user_ids: tuple[PublicId, ...] = a_list("Done by any of these people.", ["max"])
+    operations: tuple[Code, ...] = a_list(
         "Any of these operations, by code or name. A code or name of the reference finds all that is reported so; "
         "one of ours, as 451 or WORKFLOW_VERSION_PUBLISH, just that operation.",
         [403, "MODEL_CREATE"],
     )
-    targets: tuple[SearchedTarget, ...] = _list(
+    targets: tuple[SearchedTarget, ...] = a_list(
         "Touched any of these resources.", [{"workflow": {"id": "visual-search"}}]
     )
     success: StrictBool | None = about("Whether it came about.", True)
-    source_ips: tuple[Network, ...] = _list(
+    source_ips: tuple[Network, ...] = a_list(
         "From any of these addresses; a network in CIDR notation stands for all that are in it.", ["203.0.113.0/24"]
     )
 
@@ -163,14 +121,26 @@ class Filters(Strict):
             raise ValueError(f"timestamp_from {timestamp(start)} is after timestamp_to {timestamp(end)}; swap them")
         return self
 
-    def narrow(self, entries: EntryQuerySet) -> EntryQuerySet:
-        """Return those of the entries that fit."""
+
+class Filters(Ours, Reference):
+    """Which entries. Within one list any value will do, and each given field has to fit."""
+
+    exclude: Excluded = about("Ours: what is left out.", {"user_ids": ["ci-deploy"]}, Excluded())
+
+    def scope(self, member: Member, kept_since: datetime) -> Scope:
+        """Return what is searched."""
+        return Scope(member, kept_since, [*self.user_ids, *self.exclude.user_ids])
+
+    def narrow(self, scope: Scope) -> EntryQuerySet:
+        """Return those of the entries that fit. Raises ``Problem``."""
+        entries = self.narrow_exactly(scope.entries, scope)
+        entries = self.exclude.narrow_exactly(entries, scope, excluded=True)
         if self.timestamp_from:
             entries = entries.since(max(self.timestamp_from, EPOCH))
         if self.timestamp_to:
             entries = entries.until(max(self.timestamp_to, EPOCH))
         if self.user_ids:
-            entries = entries.by_actor_named(*self.user_ids)
+            entries = entries.by_actors(scope.user_ids(self.user_ids))
         if self.operations:
             entries = entries.with_operation(*(own for value in self.operations for own in _operations_of(value)))
         if self.targets:
@@ -182,7 +152,7 @@ class Filters(Strict):
         return entries
 
     @cached_property
-    def text(self) -> str:
+    def in_words(self) -> str:
         """The same text for the same filters, in whatever order their values were sent; "" for none."""
         text = "&".join(f"{name}={value}" for name, value in self._pairs())
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -202,6 +172,8 @@ class Filters(Strict):
         }
         for name, values in several.items():
             yield from ((name, value) for value in sorted(set(values)))
+        yield from self.exact_pairs()
+        yield from ((f"-{name}", value) for name, value in self.exclude.exact_pairs())
 
 
 def _as_network(text: str) -> IPv4Network | IPv6Network:
@@ -234,7 +206,7 @@ class Search(Strict):
     sort_ascending: StrictBool = about("Oldest first, instead of newest first.", False, False)
     pagination: Pagination = about("Which part of them.", {"per_page": 100}, Pagination())
 
-    def part_of(self, entries: EntryQuerySet) -> EntryQuerySet:
+    def part_of(self, scope: Scope) -> EntryQuerySet:
         """Return the entries asked for and, to see whether there is more, the next one. Raises ``Problem``."""
         asked = self.pagination
         skip = (asked.page - 1) * asked.per_page
@@ -244,7 +216,7 @@ class Search(Strict):
                 f"pagination.page is {asked.page}: {asked.per_page} a page, it ends beyond entry {DEEPEST:,}. "
                 "Go on by pagination.cursor, with the next_cursor of the last answer.",
             )
-        found = self.query.narrow(entries)
+        found = self.query.narrow(scope)
         return found.part(asked.per_page + 1, beyond=self._beyond(), skip=skip, ascending=self.sort_ascending)
 
     def _beyond(self) -> Any:
