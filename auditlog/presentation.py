@@ -1,7 +1,7 @@
 """How an entry reads on a page."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from accounts.models import avatar_of, initials_of
 from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
+from .differences import Item, Part, marked_items, marked_words
 from .models import Entry, Subject
 
 ACTOR_LABELS = {
@@ -41,14 +42,13 @@ class Change(NamedTuple):
     field: str
     before: str | None
     after: str | None
+    items: Sequence[Item] = ()
+    """Of a list: what came, went and stayed."""
 
-
-class Target(NamedTuple):
-    """One touched resource, in words."""
-
-    type_label: str
-    id: str
-    name: str
+    @property
+    def words(self) -> tuple[list[Part], list[Part]]:
+        """Both values in pieces, with what differs marked."""
+        return marked_words(self.before or "", self.after or "")
 
 
 class Row:
@@ -57,15 +57,20 @@ class Row:
     def __init__(self, entry: Entry, zone: ZoneInfo, url: str) -> None:
         event = entry.event
         actor, where = event["actor"], event["where"]
-        self.id, self.url, self.open = entry.id, url, False
-        self.details: Details | None = None
+        self.id, self.url, self.open = str(entry.id), url, False
+        self.details: Any = None
+        self.fold: Any = None
+        """What is drawn in place of this row and the following, when they are folded."""
+        self.folded = self.in_panel = False
+        self.became = self.actor_became = ""
+        """What has become since of what it is about, and of who did it."""
         self.when: datetime = entry.time.astimezone(zone)
         # Written out here: Django's date filter takes as long for a page of rows as all the rest of drawing them.
         self.iso, self.clock = self.when.isoformat(), f"{self.when:%H:%M:%S}"
         self.day = f"{self.when:%b} {self.when.day}"
         self.year = "" if self.when.year == timezone.now().astimezone(zone).year else f"{self.when.year}"
         self.actor_type = ActorType(actor["type"])
-        person = _person(entry, actor)
+        person = person_of(entry, actor)
         self.actor_name = actor.get("token_name") or person
         self.actor_context = self._actor_context(entry, actor, person)
         self.icon = ACTOR_ICONS.get(self.actor_type, "")
@@ -75,6 +80,12 @@ class Row:
         self.app_name = _app_around(event)
         self.source_ip = entry.source_ip
         self.client = client_of(where.get("agent", ""))
+        self.ago = ""
+        """How long ago it was, where times are shown so."""
+        resource = event["targets"][0] if event["targets"] else {"id": "", "type": ""}
+        self.resource, self.resource_kind = resource["id"], resource["type"].replace("_", " ").capitalize()
+        self.app: str = event["app"]["name"] if event["app"] else ""
+        self.request_id = entry.request_id
         self.success = entry.success
         failure = event["failure"] or {}
         self.failure_code: str = failure.get("code", "")
@@ -89,46 +100,14 @@ class Row:
         return entry.subject.email if entry.subject else ""
 
 
-class Details(Row):
-    """Everything about one entry."""
-
-    def __init__(self, entry: Entry, zone: ZoneInfo, url: str) -> None:
-        super().__init__(entry, zone, url)
-        event = entry.event
-        actor, where = event["actor"], event["where"]
-        self.time = self.when
-        self.operation_name: str = event["operation"]["name"]
-        self.operation_code: int = event["operation"]["code"]
-        self.actor_type_label = ACTOR_LABELS[self.actor_type]
-        self.actor_name = _person(entry, actor)
-        self.actor_email = entry.subject.email if entry.subject else ""
-        self.actor_id: str = actor.get("id", "")
-        self.token_name: str = actor.get("token_name", "")
-        self.app_id: str = event["app"]["id"] if event["app"] else ""
-        self.app_name = event["app"]["name"] if event["app"] else ""
-        self.targets = [
-            Target(target["type"].replace("_", " ").capitalize(), target["id"], target["name"])
-            for target in event["targets"]
-            if target["type"] != "app"
-        ]
-        self.changes = changes_of(event)
-        self.peer_ip: str = where.get("peer", "")
-        self.forwarded_for: str = where.get("forwarded", "")
-        self.user_agent: str = where.get("agent", "")
-        self.request_id: str = where.get("request", "")
-        self.method: str = where.get("method", "")
-        self.path: str = where.get("path", "")
-        self.reason: str = event["reason"]
-        self.raw = json.dumps(event, indent=2, ensure_ascii=False, sort_keys=True)
-
-
-def changes_of(event: dict[str, Any]) -> list[Change]:
-    """Return before → after of each changed field, with names looked up for those that name a person: one query."""
-    pairs: dict[str, list[Any]] = event["changes"]
-    subjects = subjects_in([pairs])
-    return [
-        Change(name.replace("_", " "), *(_in_words(value, subjects) for value in pair)) for name, pair in pairs.items()
-    ]
+def change_of(field: str, before: Any, after: Any, subjects: dict[str, Subject]) -> Change:
+    """Return before → after of a field, with names for what names a person."""
+    old, new = in_words(before, subjects), in_words(after, subjects)
+    lists = [[] if value is None else value for value in (before, after)]
+    if not all(isinstance(value, list) for value in lists) or not any(lists):
+        return Change(field.replace("_", " "), old, new)
+    was, is_now = ([in_words(item, subjects) or "" for item in value] for value in lists)
+    return Change(field.replace("_", " "), old, new, marked_items(was, is_now))
 
 
 def subjects_in(changes: Iterable[dict[str, list[Any]]]) -> dict[str, Subject]:
@@ -150,7 +129,8 @@ def _is_personal(value: Any) -> bool:
     return type(value) is dict and value.keys() == {"subject", "show"}
 
 
-def _in_words(value: Any, subjects: dict[str, Subject]) -> str | None:
+def in_words(value: Any, subjects: dict[str, Subject]) -> str | None:
+    """Return a changed value as people read it; None for nothing."""
     match value:
         case None | "":
             return None
@@ -172,7 +152,8 @@ def _app_around(event: dict[str, Any]) -> str:
     return app["name"] if app and any(target["type"] != "app" for target in targets[:1]) else ""
 
 
-def _person(entry: Entry, actor: dict[str, Any]) -> str:
+def person_of(entry: Entry, actor: dict[str, Any]) -> str:
+    """Return the name of who acted, as it was then; for what is nobody, what it is."""
     if entry.subject is None:
         return ACTOR_LABELS[ActorType(actor["type"])]
     return entry.subject.full_name or ERASED
