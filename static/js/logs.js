@@ -54,8 +54,7 @@ const periodPopover = find('#period-pop');
 const calendar = find('calendar-range');
 const [from, to] = [find('[name=from]'), find('[name=to]')];
 const custom = find('[name=range][value=custom]');
-let loading;
-const load = () => { loading ??= import(calendar.dataset.src).catch(() => { loading = undefined; }); return loading; };
+const loadCalendar = () => load(calendar);
 const monthBefore = (date) => {
   const [year, month] = date.split('-').map(Number);
   return new Date(Date.UTC(year, month - 2, 1)).toISOString().slice(0, 10);
@@ -81,8 +80,8 @@ if (matchMedia('(max-width: 47.99rem)').matches) {
   calendar.setAttribute('months', '1');
   find('calendar-month[offset]', calendar).remove();
 }
-find('#period').addEventListener('pointerenter', load, { once: true });
-periodPopover.addEventListener('beforetoggle', (event) => { if (event.newState === 'open') { turnTo(to.value); load(); } });
+find('#period').addEventListener('pointerenter', loadCalendar, { once: true });
+periodPopover.addEventListener('beforetoggle', (event) => { if (event.newState === 'open') { turnTo(to.value); loadCalendar(); } });
 periodPopover.addEventListener('toggle', (event) => {
   if (event.newState === 'closed') { restore(periodPopover); showDates(); return; }
   const preset = find('.cal-p :checked');
@@ -100,53 +99,134 @@ periodPopover.addEventListener('change', (event) => {
   if (input.name === 'range' && input.dataset.from) set(input.dataset.from, input.dataset.to);
 });
 
-/* results: the form and the pager swap #results, which brings the labels of the two buttons with it */
+/* what makes a part of the page quicker is fetched when that part is first pointed at, focused or pressed */
+const modules = new Map();
+function load(part) {
+  const source = part.dataset.module;
+  if (!modules.has(source)) {
+    const module = import(source).then(() => modules.set(source, null), () => modules.delete(source));
+    modules.set(source, module);
+  }
+  return modules.get(source);
+}
+function enter({ target, type }) {
+  const waiting = [];
+  for (let part = target.closest?.('[data-module]'); part; part = part.parentElement?.closest('[data-module]')) waiting.push(load(part));
+  const button = type === 'click' && target.closest('button.js-only');
+  if (button && waiting.some(Boolean)) Promise.all(waiting).then(() => button.click());   // nobody heard it yet
+}
+for (const type of ['pointerover', 'focusin', 'click']) document.addEventListener(type, enter);
+
+/* results: the form and links to this page swap #results, which brings the labels and values of what stands outside of it */
 const results = () => find('#results');
-const searchOf = (detail) => new URL(detail.pathInfo.finalRequestPath ?? detail.pathInfo.requestPath, location.href).search;
+const rail = () => find('.rail', results());
+function searchOf({ pathInfo, requestConfig }) {
+  if (requestConfig?.verb === 'post') return location.search;   // the display menu
+  return new URL(pathInfo.finalRequestPath ?? pathInfo.requestPath, location.href).search;
+}
+const live = find('#live');
+let asking;
 document.addEventListener('click', (event) => {
-  const link = event.target.closest('a[data-page]');
-  if (!link || !window.htmx || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest('#results a[href], .tools a[href]');
+  if (!link || !window.htmx || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const url = new URL(link.getAttribute('href'), location.href);
+  if (url.origin + url.pathname !== new URL(pageUrl(''), location.href).href || url.hash || link.matches('[download], [target], [data-panel]')) return;
   event.preventDefault();
-  htmx.ajax('GET', form.getAttribute('hx-get') + link.search, { source: link, target: results(), swap: 'outerHTML' });
+  link.closest('.tools :popover-open')?.hidePopover();
+  htmx.ajax('GET', form.getAttribute('hx-get') + url.search, { source: link, target: results(), swap: 'outerHTML' })
+    .catch(() => {});   // drawn by failed(), or another wish came first
+});
+document.addEventListener('change', ({ target }) => {
+  if (target.form === form && isTick(target) && target.closest('.rail')) form.requestSubmit();
+});
+document.addEventListener('htmx:configRequest', ({ detail }) => {
+  if (detail.elt.closest('#disp')) detail.parameters.query = location.search.slice(1);
 });
 document.addEventListener('htmx:beforeRequest', ({ detail }) => {
-  if (detail.target === results()) detail.target.setAttribute('aria-busy', 'true');
+  if (detail.target !== results()) return;
+  if (asking && asking !== detail.elt) htmx.trigger(asking, 'htmx:abort');   // the last wish counts
+  asking = detail.elt;
+  find('.results').setAttribute('aria-busy', 'true');
 });
+let kept;
 document.addEventListener('htmx:beforeSwap', ({ detail }) => {
   const text = detail.xhr.responseText;
   if (detail.target === results()) {
     const fits = text.includes('id="results"');
     detail.shouldSwap = fits;
+    kept = {
+      focus: document.activeElement.id, drawer: rail()?.matches(':popover-open'), top: rail()?.scrollTop,
+      opened: findAll('.rail details[id]').map(({ id, open }) => [id, open]),
+    };
     if (fits) detail.isError = false;                                        // a refusal is drawn like any other answer
     else if (detail.xhr.status < 400) location.assign(pageUrl(searchOf(detail)));   // signed out, or the plan changed
-  } else if (detail.xhr.status < 400 && !text.includes('class="det"')) {
+  } else if (detail.target.matches?.('.ev') && detail.xhr.status < 400 && !text.includes('class="det"')) {
     detail.shouldSwap = false;
     location.assign(detail.pathInfo.requestPath);
   }
 });
+function restoreRail() {
+  for (const [id, open] of kept.opened) { const part = document.getElementById(id); if (part) part.open = open; }
+  if (kept.drawer) rail()?.showPopover();
+  if (rail()) rail().scrollTop = kept.top;
+  if (kept.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
+}
+function follow(values) {
+  for (const input of [...controls(appsPopover), ...controls(periodPopover), ...findAll('#disp input')]) {
+    const value = values[input.name];
+    if (value === undefined) continue;
+    if (isTick(input)) input.checked = value.split(' ').includes(input.value); else input.value = value;
+  }
+  keep(appsPopover);
+  keep(periodPopover);
+  showApps();
+  showDates();
+}
+function showLive({ notLive }) {
+  live.ariaDisabled = String(Boolean(notLive));
+  live.title = notLive ?? 'Watch for new entries';
+}
+document.addEventListener('htmx:afterSwap', ({ target }) => {
+  if (target.id === 'results') restoreRail();
+  const details = target.matches?.('.ev') && detailsOf(target);
+  if (details) details.cells[0].colSpan = find('.ev-t thead tr').cells.length;
+});
 document.addEventListener('htmx:load', ({ detail }) => {
-  const section = detail.elt;
-  if (section.id !== 'results') return;
-  say(section.dataset.say);
-  for (const field of [from, to]) field.ariaInvalid = 'invalid' in section.dataset ? 'true' : null;
+  const part = detail.elt;
+  if (part.id !== 'results') return;
+  const invalid = 'invalid' in part.dataset;
+  say(part.dataset.say);
+  for (const field of [from, to]) field.ariaInvalid = invalid ? 'true' : null;
+  if (!invalid) follow(part.dataset);
+  showLive(part.dataset);
+  const section = find('.results', part);
   if (section.getBoundingClientRect().top < 0) section.scrollIntoView();
   setTimeout(() => { if (document.activeElement === document.body) find('#results-heading').focus({ preventScroll: true }); });
 });
 function failed({ detail }) {
   const row = detail.target.closest?.('.ev');
+  if (!row && detail.target !== results()) return;
   const block = find(row ? '#failed-entry' : '#failed').content.cloneNode(true);
   find('[data-again]', block).href = row ? find('.x', row).formAction : pageUrl(searchOf(detail));
   if (row) { row.after(block); return; }
   const request = detail.xhr.getResponseHeader?.('X-Request-ID');
   if (request) { find('[data-request]', block).hidden = false; find('code', block).textContent = request; }
-  results().removeAttribute('aria-busy');
-  results().replaceChildren(block);
+  const section = find('.results');
+  section.removeAttribute('aria-busy');
+  section.replaceChildren(block);
 }
 for (const name of ['htmx:responseError', 'htmx:sendError', 'htmx:timeout']) document.addEventListener(name, failed);
 
+/* the head of the table stands under the tools, however high they are */
+new ResizeObserver(([{ target }]) => {
+  const sticky = getComputedStyle(target).position === 'sticky';
+  target.parentElement.style.setProperty('--tools-h', `${sticky ? target.offsetHeight : 0}px`);
+}).observe(find('.tools'));
+
 /* Back pressed while the page was loading changed the address and nothing else */
 document.addEventListener('DOMContentLoaded', () => {
-  if (new URL(performance.getEntriesByType('navigation')[0].name).search !== location.search) location.reload();
+  const [arrival] = performance.getEntriesByType('navigation');
+  if (arrival && new URL(arrival.name).search !== location.search) location.reload();
 });
 
 /* rows: details come under the row, and the address says which one was opened last */
@@ -171,35 +251,41 @@ async function toggle(row) {
   if (detailsOf(row)) mark(row, true);
 }
 document.addEventListener('click', (event) => {
-  const row = event.target.closest('.ev');
+  const row = event.target.closest('.ev[data-entry]');
   const button = event.target.closest('.x');
   if (!row || !window.htmx || (!button && (event.target.closest('a, button, input') || String(getSelection())))) return;
   event.preventDefault();
   toggle(row);
 });
 
-/* keys: off while typing, in menus, and when turned off */
-const press = (selector) => { const control = find(selector); control?.focus(); control?.click(); };
-function move(step) {
-  const buttons = findAll('.ev .x');
-  const here = document.activeElement.closest('.ev') ?? document.activeElement.closest('.det')?.previousElementSibling;
-  const index = buttons.findIndex((button) => button.closest('.ev') === here);
-  buttons[Math.max(0, Math.min(buttons.length - 1, index + step))]?.focus();
-}
-function close() {
-  const row = document.activeElement.closest('.ev.open') ?? document.activeElement.closest('.det')?.previousElementSibling;
-  if (row) { find('.x', row).focus(); toggle(row); }
-}
-const keys = {
-  j: () => move(1), k: () => move(-1), a: () => press('#apps'), d: () => press('#period'),
-  ArrowLeft: () => press('#newer'), ArrowRight: () => press('#older'), Escape: close,
-};
-document.addEventListener('keydown', (event) => {
-  const busy = event.target.closest('input, textarea, select, pre, [contenteditable], [popover]:popover-open, dialog');
-  if (!(event.key in keys) || busy || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-  if (event.key.length === 1 && root.dataset.shortcuts === 'off') return;
-  if (event.key !== 'Escape') event.preventDefault();
-  keys[event.key]();
+/* keys: off while typing, in menus, and when turned off; what they do is fetched with the first one */
+const sheet = find('#keys');
+const KEYS = 'jkxofadlc/?';
+document.addEventListener('keydown', async (event) => {
+  const busy = event.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, pre, [contenteditable], [popover]:popover-open, dialog');
+  const named = ['ArrowLeft', 'ArrowRight', 'Escape'].includes(event.key);
+  if (!(named || KEYS.includes(event.key)) || busy || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (named ? event.shiftKey || event.target.closest('[type=radio], [role=group][tabindex]') : root.dataset.shortcuts === 'off') return;
+  if (!named) event.preventDefault();
+  (await import(sheet.dataset.source)).default(event.key);
+});
+document.addEventListener('click', ({ target }) => {
+  if (!target.closest('[data-open-keys]')) return;
+  target.closest(':popover-open')?.hidePopover();
+  sheet.showModal();
 });
 
+/* relative times go on */
+const words = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
+const UNITS = [['day', 86400000], ['hour', 3600000], ['minute', 60000]];
+setInterval(() => {
+  for (const time of findAll('time[data-ago]')) {
+    const passed = Date.now() - Date.parse(time.dateTime);
+    const [unit, length] = UNITS.find(([, length]) => passed >= length) ?? [];
+    time.textContent = unit ? words.format(-Math.floor(passed / length), unit) : 'just now';
+  }
+}, 30000);
+
+if (sessionStorage.getItem('live')) load(live);
+if (!find('#panel').hidden) load(find('#panel'));
 find('.ev.open')?.scrollIntoView({ block: 'nearest' });

@@ -187,6 +187,33 @@ def test_a_zone_is_kept_by_the_controls(logs: Page) -> None:
     assert query(logs) == "app=speech&tz=Asia%2FTokyo"
 
 
+# Links and controls
+
+
+def test_a_link_swaps_the_results_and_the_pickers_follow(logs: Page) -> None:
+    logs.goto(f"{LOGS}?app=speech&range=7d")
+    logs.evaluate("window.kept = true")
+    logs.get_by_role("link", name="Remove filter: app is Speech").click()
+    expect(logs.locator("#apps")).to_contain_text("All apps")
+    assert query(logs) == "range=7d"
+    pick(logs, "Vision")
+    expect(logs.locator("#apps")).to_contain_text("Vision")
+    expect(logs.locator("#period")).to_contain_text("Last 7 days")
+    assert query(logs) == "app=vision&range=7d"
+    assert logs.evaluate("window.kept"), "the page was not loaded anew"
+
+
+def test_the_last_wish_counts(logs: Page, browser_problems: list[str]) -> None:
+    logs.goto(f"{LOGS}?range=7d")
+    logs.evaluate("for (const name of ['#older', '.rail [name=status]']) document.querySelector(name).click()")
+    expect(logs.locator(".rail [name=status]").first).to_be_checked()
+    logs.wait_for_timeout(500)
+    assert query(logs) == "status=success&range=7d"
+    aborted = ("sendAbort", "afterRequest")
+    assert [problem for problem in browser_problems if not any(each in problem for each in aborted)] == []
+    browser_problems.clear()
+
+
 # Paging and history
 
 
