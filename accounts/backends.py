@@ -1,5 +1,7 @@
 """Finding who is signed in."""
 
+from typing import ClassVar
+
 from django.contrib.auth.backends import ModelBackend
 
 from .models import Member, User
@@ -8,12 +10,13 @@ from .models import Member, User
 class MembershipBackend(ModelBackend):
     """Loads a signed-in user together with their memberships, which every page needs: one query, not two."""
 
+    along: ClassVar[tuple[str, ...]] = ("user", "account__plan")
+    """What is loaded with a membership; other apps add what is one to one with a person."""
+
     def get_user(self, user_id: int) -> User | None:
         """Return the user with ``loaded_memberships``; None for one who may not sign in any more."""
         memberships = list(
-            Member.objects.filter(user_id=user_id)
-            .select_related("user", "account__plan")
-            .order_by("account__name", "pk")
+            Member.objects.filter(user_id=user_id).select_related(*self.along).order_by("account__name", "pk")
         )
         if not memberships:
             user: User | None = User._default_manager.filter(pk=user_id).first()

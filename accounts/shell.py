@@ -14,7 +14,7 @@ from .roles import Permission, Reach
 #           section            label             icon            url name      pages that belong to it, "app-…" by "app"
 NAVIGATION = (
     ("Control Center", "Overview", "layout-dashboard", "overview", ("overview",)),
-    ("Control Center", "Teams & Logs", "scroll-text", "logs", ("logs", "log-results", "log-entry")),
+    ("Control Center", "Teams & Logs", "scroll-text", "logs", ("logs", "log")),
     ("Build", "Apps", "boxes", "apps", ("apps", "app", "model", "workflow", "module", "collaborators", "collaborator")),
     ("Build", "Compute", "layers", "compute", ("compute", "cluster", "nodepool", "deployment")),
     ("Organization", "Members", "users", "members", ("members", "member", "invitations", "invitation", "leave")),

@@ -23,11 +23,12 @@ from controlcenter.context import current
 from controlcenter.operations import Family, Operation
 
 from .deleted import DeletedAccount, account_of, deleted_accounts
+from .details import Details
 from .events import Event, Target
 from .listing import count_label
 from .models import Entry
 from .periods import Period, PeriodField
-from .presentation import Details, Row
+from .presentation import Row
 from .querysets import EntryQuerySet
 from .recorder import record_events
 from .sentences import sentence_for

@@ -9,9 +9,12 @@ class AuditLogConfig(AppConfig):
     verbose_name = "Audit log"
 
     def ready(self) -> None:
+        from accounts.backends import MembershipBackend
+
         from . import checks, receivers  # noqa: F401  (registers the checks)
 
         receivers.connect()
+        MembershipBackend.along += ("user__display",)
         post_migrate.connect(_make_partitions, sender=self, dispatch_uid="auditlog.partitions")
 
 

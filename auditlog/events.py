@@ -115,13 +115,14 @@ def _event_of(change: Change) -> Event | None:
     row = row_for(type(change.instance))
     differences = _differences(change)
     if change.before is None:
-        operation = (row.choose_created and row.choose_created(change.instance, differences)) or row.created
+        kind, choose, operation = "created", row.choose_created, row.created
     elif change.after is None:
-        operation = row.deleted
+        kind, choose, operation = "deleted", None, row.deleted
     elif not differences:
         return None
     else:
-        operation = (row.choose and row.choose(change.instance, differences)) or row.updated
+        kind, choose, operation = "updated", row.choose, row.updated
+    operation = (choose and choose(change.instance, differences)) or operation
     targets = _targets_of(change.instance, row)
     names = [target.name for target in targets]
     if operation is Operation.APPLICATION_DUPLICATE:
@@ -134,7 +135,7 @@ def _event_of(change: Change) -> Event | None:
         _app_of(change.instance, row),
         targets,
         _shown(change, row, differences),
-        sentence_for(operation, *names),
+        sentence_for(operation, *names, kind=kind),
     )
 
 

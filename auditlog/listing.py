@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -13,23 +13,24 @@ from accounts.models import Member
 from accounts.roles import Permission, Reach, Role
 from accounts.time_zones import UTC
 
-from .filters import NARROWING, AppOption, EntryFilterSet, app_options
+from .chips import chips_of
+from .display import Display, asked_in, preference_of, with_own_zone
+from .display_menu import display_of
+from .facets import facets_of
+from .fields import FIELDS
+from .filters import EntryFilterSet
+from .histogram import histogram_of
+from .live import live_of
 from .models import Entry
 from .periods import CUSTOM, DEFAULT_PRESET, PRESETS, Period, own_zone, preset_period
-from .presentation import Details, Row
 from .querysets import COUNT_LIMIT, Page
+from .rows import panel_id, rows_of
+from .scope import AppOption
+from .sealing.badge import badge_context
 from .states import state_of
-from .tables import EntryTable
+from .view_menu import ViewMenu
 
 PAGE_SIZE = 50
-
-
-class Chip(NamedTuple):
-    """An active filter, and the address without it."""
-
-    label: str
-    value: str
-    without_url: str
 
 
 class Listing:
@@ -39,22 +40,31 @@ class Listing:
         self.member, self.account = member, member.account
         self.now = timezone.now()
         self.kept_since = self.account.kept_since(self.now)
-        self.options = app_options(member, self.kept_since)
-        entries = Entry.objects.visible_to(member).since(self.kept_since)
-        self.filters = EntryFilterSet(request.GET, entries, self.options)
+        preference = preference_of(member.user)
+        self.filters = EntryFilterSet(with_own_zone(request.GET, preference), member, self.kept_since)
+        self.views = ViewMenu(member)
+        self.filters.everything = self.views.everything
+        self.display = Display.of(self.filters.data, preference)
         self.valid = self.filters.is_valid()
         self.open_id = request.GET.get("event", "")
         self.invalid_period = "period" in self.filters.form.errors
         self.period = _default_period(self.now) if self.invalid_period else self.filters.chosen["period"]
+        self.options = list(self.filters.scope.apps.values())
         for option in self.options:
-            option.selected = option.slug in request.GET.getlist("app")
+            option.selected = option.slug in self.filters.narrowing.get("app", [])
         self.page = self._page()
+        self.panel_id = panel_id(request.GET.get("panel", ""), self.page.entries)
 
     def _page(self) -> Page:
         if not self.valid:
             return Page([], False, False, 0)
         chosen = self.filters.chosen
-        return self.filters.entries.page(PAGE_SIZE, older_than=chosen["before"], newer_than=chosen["after"])
+        return self.filters.entries.page(
+            PAGE_SIZE,
+            older_than=chosen["before"],
+            newer_than=chosen["after"],
+            oldest_first=self.display.ascending,
+        )
 
     @property
     def tz(self) -> str:
@@ -72,11 +82,21 @@ class Listing:
         path = reverse("logs", args=[self.account.slug])
         return f"{path}?{query}" if query else path
 
+    def here(self, **changes: Any) -> str:
+        """Return the address of this page, with another entry open or in the panel."""
+        query = self.filters.as_query(**{**self._place, **changes})
+        path = reverse("logs", args=[self.account.slug])
+        return f"{path}?{query}" if query else path
+
     def _query(self) -> str:
+        return self.filters.as_query(**self._place)
+
+    @property
+    def _place(self) -> dict[str, Any]:
         if not self.valid:
-            return self.filters.as_query()
+            return {}
         chosen = self.filters.chosen
-        return self.filters.as_query(before=chosen["before"], after=chosen["after"], event=self.open_id)
+        return {"before": chosen["before"], "after": chosen["after"], "event": self.open_id, "panel": self.panel_id}
 
     def context(self) -> dict[str, Any]:
         """Return what the templates show."""
@@ -92,42 +112,38 @@ class Listing:
             "first_day": self.kept_since.astimezone(self.period.zone).date().isoformat(),
             "last_day": self.now.astimezone(self.period.zone).date().isoformat(),
             "kept": f"Entries are kept for {self.account.plan.retention_days} days.",
-            "narrowing": self.filters.narrowing(),
-            "chips": self._chips(),
+            "bar": self.filters.text,
+            "fields": FIELDS.values(),
+            "chips": chips_of(self.filters, reverse("logs", args=[self.account.slug])),
+            "logs_url": reverse("logs", args=[self.account.slug]),
+            "clear_url": self._without_filters(),
+            "period_query": self.period.as_query().items(),
             "tz": self.tz,
             "form_errors": self.filters.sentences,
             "role_note": _role_note(self.member),
-            "table": EntryTable([]),
-            "rows": self._rows(),
             "page": self._pager(),
+            **rows_of(self),
+            **display_of(self),
+            **live_of(self),
+            **histogram_of(self),
+            **facets_of(self.filters),
+            **badge_context(self),
+            **self.views.context(self),
             **state_of(self),
         }
 
-    def _chips(self) -> list[Chip]:
-        """What the entries are narrowed by beside apps and dates, each with the address without it."""
-        asked = self.filters.filter_query()
+    def _without_filters(self) -> str:
+        shown = asked_in(self.filters.data)
+        query = urlencode([*self.period.as_query().items(), *shown]) or self.filters.everything
         path = reverse("logs", args=[self.account.slug])
-        return [
-            Chip(NARROWING[name], _chip_value(name, value), f"{path}?{urlencode([p for p in asked if p[0] != name])}")
-            for name, value in self.filters.narrowing().items()
-        ]
-
-    def _rows(self) -> list[Row]:
-        query = urlencode(self.filters.filter_query())
-        ending = f"?{query}" if query else ""
-        rows = []
-        for found in self.page.entries:
-            row = Row(found, self.period.zone, entry_url(self.member, found) + ending)
-            if str(found.id) == self.open_id:
-                row.open, row.details = True, Details(found, self.period.zone, row.url)
-            rows.append(row)
-        return rows
+        return f"{path}?{query}" if query else path
 
     def _pager(self) -> dict[str, Any]:
         entries = self.page.entries
+        newest, oldest = (-1, 0) if self.display.ascending else (0, -1)
         return {
-            "newer_url": self.address(after=entries[0].id) if entries and self.page.has_newer else "",
-            "older_url": self.address(before=entries[-1].id) if entries and self.page.has_older else "",
+            "newer_url": self.address(after=entries[newest].id) if entries and self.page.has_newer else "",
+            "older_url": self.address(before=entries[oldest].id) if entries and self.page.has_older else "",
             "count_label": count_label(self.page.count),
             "shown": len(entries),
         }
@@ -145,13 +161,6 @@ def entry_url(member: Member, found: Entry) -> str:
 
 def _default_period(now: datetime) -> Period:
     return preset_period(DEFAULT_PRESET, now, own_zone())
-
-
-def _chip_value(name: str, value: str) -> str:
-    if name == "target":
-        pairs = (part.partition(":") for part in value.split("/"))
-        return " of ".join(f"{kind.replace('_', ' ')} {public_id}" for kind, _, public_id in pairs)
-    return value.capitalize() if name == "status" else value
 
 
 def _apps_label(selected: list[AppOption]) -> str:

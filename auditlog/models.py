@@ -7,14 +7,33 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NoReturn
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from accounts.models import User
 from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from . import ids
 from .canonical import canonical
 from .querysets import EntryQuerySet
+from .saved_views import SavedView as SavedView  # Django looks for models here.
+from .sealing.models import Anchor as Anchor
+from .sealing.models import Block as Block
+from .sealing.models import Delivery as Delivery
+from .sealing.models import Seal as Seal
+from .sealing.models import SealerState as SealerState
+from .sealing.models import SealingKey as SealingKey
+from .sealing.models import Stall as Stall
+from .sealing.models import Verification as Verification
+
+ACTOR_KINDS = {kind: number for number, kind in enumerate(ActorType, start=1)}
+"""How the column ``actor_kind`` numbers the kinds of actors; those past the second are rare, and indexed."""
+
+
+def default_columns() -> list[str]:
+    """Return the columns beside the time that are shown to who chose nothing else."""
+    return ["who", "what", "where", "status"]
 
 
 def new_salt() -> bytes:
@@ -72,6 +91,8 @@ class Entry(models.Model):
     account_id = models.BigIntegerField()
     app_id = models.BigIntegerField(null=True)
     actor_id = models.BigIntegerField(null=True)
+    actor_kind = models.SmallIntegerField()
+    token = models.CharField(max_length=64, null=True)  # noqa: DJ001  (a column of the log: most entries have none)
     operation = models.SmallIntegerField()
     success = models.BooleanField()
     source_ip = models.GenericIPAddressField(null=True)
@@ -112,3 +133,17 @@ class Entry(models.Model):
     def actor_type(self) -> ActorType:
         """What kind of actor did it."""
         return ActorType(self.event["actor"]["type"])
+
+
+class DisplayPreference(models.Model):
+    """How somebody wants the log shown, wherever they sign in; what an address says goes first."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="display")
+    density = models.CharField(max_length=16, default="comfortable")
+    time = models.CharField(max_length=16, default="absolute")
+    sort = models.CharField(max_length=4, default="desc")
+    columns = ArrayField(models.CharField(max_length=16), default=default_columns)
+    zone = models.CharField(max_length=64, blank=True, help_text="Where it is not the person's own.")
+
+    def __str__(self) -> str:
+        return f"Display of {self.user_id}"

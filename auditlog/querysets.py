@@ -1,5 +1,6 @@
 """What one can ask of the log. Always newest first, always by keyset: no OFFSET and no uncapped count anywhere."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,10 @@ from django.db.models.expressions import RawSQL
 
 from accounts.models import Member, User
 from accounts.roles import Permission, Reach
+from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from .ids import ceiling_id, floor_id
-from .positions import Position
 
 if TYPE_CHECKING:
     from .models import Entry
@@ -30,16 +31,27 @@ MOST_MERGED = 20_000
 MERGED = {"app_id": "bigint", "actor_id": "bigint", "operation": "smallint", "source_ip": "inet"}
 """Columns whose entries the database keeps in order for each value, and their types."""
 
+NEVER = models.Q(pk__in=())
+
+NOTHING_SEEN = "1:1:"
+SNAPSHOT = RawSQL("pg_current_snapshot()::text", (), models.TextField())
+CAME_SINCE = (
+    "auditlog_entry.xid >= pg_snapshot_xmin(%s::pg_snapshot)"  # by index
+    " AND NOT pg_visible_in_snapshot(auditlog_entry.xid, %s::pg_snapshot)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, newest first, and what lies beyond them."""
+    """Some entries, in the order they are shown in, and what lies beyond them."""
 
     entries: Sequence["Entry"]
     has_newer: bool
     has_older: bool
     count: int
     """How many match in all; ``COUNT_LIMIT + 1`` stands for more than the limit."""
+    snapshot: str = NOTHING_SEEN
+    """Which transactions were seen, so that what came since can be told."""
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):
@@ -66,7 +78,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """Entries of what one person did, with tokens too."""
         return self.filter(actor_id=user_id)
 
-    def by_actor_named(self, *slugs: str) -> Self:
+    def by_actors(self, user_ids: Iterable[int], *, excluded: bool = False) -> Self:
+        """Entries of what some people did, with tokens too; or all others."""
+        return self._with_any("actor_id", user_ids, excluded)
+
+    def by_actor_named(self, *slugs: str, excluded: bool = False) -> Self:
         """Entries of what people did, by their ids; also of who is deleted, as long as they are not erased."""
         from .models import Subject
 
@@ -74,7 +90,21 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         gone = set(slugs) - {slug for _, slug in ids}
         if gone:
             ids |= set(Subject.objects.filter(slug__in=gone, user_id__isnull=False).values_list("user_id", "slug"))
-        return self._with_any("actor_id", sorted(user_id for user_id, _ in ids))
+        return self.by_actors(sorted(user_id for user_id, _ in ids), excluded=excluded)
+
+    def as_actor_types(self, *kinds: ActorType, excluded: bool = False) -> Self:
+        """Entries of what some kinds of actors did."""
+        from .models import ACTOR_KINDS
+
+        return self._narrowed(models.Q(actor_kind__in=[ACTOR_KINDS[kind] for kind in kinds]), excluded)
+
+    def using_tokens(self, *slugs: str, excluded: bool = False) -> Self:
+        """Entries of what was done through some tokens, by their ids."""
+        return self._narrowed(models.Q(token__in=slugs), excluded)
+
+    def of_requests(self, *request_ids: str, excluded: bool = False) -> Self:
+        """Entries of what some requests did."""
+        return self._narrowed(models.Q(request_id__in=[each for each in request_ids if each]), excluded)
 
     def since(self, time: datetime) -> Self:
         """Entries at or after a time."""
@@ -88,20 +118,40 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """Entries at or before a time."""
         return self.filter(id__lte=ceiling_id(time))
 
-    def with_operation(self, *operations: Operation) -> Self:
+    def with_operation(self, *operations: Operation, excluded: bool = False) -> Self:
         """Entries of some operations."""
-        return self._with_any("operation", operations)
+        return self._with_any("operation", operations, excluded)
 
     def with_target(self, kind: str, public_id: str) -> Self:
         """Entries that touched a resource."""
         return self.with_any_target((kind, public_id))
 
-    def with_any_target(self, *targets: tuple[str, str]) -> Self:
+    def with_any_target(self, *targets: tuple[str, str], excluded: bool = False) -> Self:
         """Entries that touched any of some resources, each given by its kind and id."""
-        touched = [models.Q(targets__contains=[{"id": public_id, "type": kind}]) for kind, public_id in targets]
-        return self.filter(reduce(or_, touched))
+        return self.with_any_targets(*([target] for target in targets), excluded=excluded)
 
-    def from_networks(self, *networks: IPv4Network | IPv6Network) -> Self:
+    def with_any_targets(self, *each: Sequence[tuple[str, str]], excluded: bool = False) -> Self:
+        """Entries that touched all resources of any of some groups: a thing, and what it is in."""
+        touched = [
+            models.Q(targets__contains=[{"id": public_id, "type": kind} for kind, public_id in targets])
+            for targets in each
+        ]
+        return self._narrowed(reduce(or_, touched, NEVER), excluded)
+
+    def about(self, resource: Sequence[tuple[str, str]]) -> Self:
+        """Entries about a resource, given with what it is in: it is what they name first, and beside it only roles."""
+        count = models.Func(models.F("targets"), function="jsonb_array_length", output_field=models.IntegerField())
+        with_role = models.Q(target_count=len(resource) + 1, targets__contains=[{"type": "role"}])
+        [(kind, public_id), *_] = resource
+        entries = self.with_any_targets(resource).filter(targets__0={"id": public_id, "type": kind})
+        return entries.alias(target_count=count).filter(models.Q(target_count=len(resource)) | with_role)
+
+    def with_target_types(self, *kinds: str, excluded: bool = False) -> Self:
+        """Entries that touched any resource of some kinds."""
+        touched = [models.Q(targets__contains=[{"type": kind}]) for kind in kinds]
+        return self._narrowed(reduce(or_, touched, NEVER), excluded)
+
+    def from_networks(self, *networks: IPv4Network | IPv6Network, excluded: bool = False) -> Self:
         """Entries from addresses in any of some networks; an address by itself is a network of one."""
         addresses = [str(network[0]) for network in networks if network.num_addresses == 1]
         larger = [
@@ -110,8 +160,25 @@ class EntryQuerySet(models.QuerySet["Entry"]):
             if network.num_addresses > 1
         ]
         if not larger:
-            return self._with_any("source_ip", addresses)
-        return self.filter(reduce(or_, map(models.Q, larger), models.Q(source_ip__in=addresses)))
+            return self._with_any("source_ip", addresses, excluded)
+        return self._narrowed(reduce(or_, map(models.Q, larger), models.Q(source_ip__in=addresses)), excluded)
+
+    def mentioning(self, *texts: str, excluded: bool = False) -> Self:
+        """Entries in whose sentences, names, ids and changed values each of some texts stands; or none of them.
+
+        The whole body is looked through first, which is quick, and taken apart only where the text is in it.
+        """
+        entries = self
+        for text in texts:
+            anywhere, said = (f"%{_like(part)}%" for part in (json.dumps(text, ensure_ascii=False)[1:-1], text))
+            mentioned = RawSQL(
+                "(lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
+                " AND auditlog_text(auditlog_entry.body) ILIKE %s)",
+                (anywhere, said),
+                models.BooleanField(),
+            )
+            entries = entries._narrowed(models.Q(mentioned), excluded)
+        return entries
 
     def from_address(self, beginning: str) -> Self:
         """Entries from addresses that begin with a text; all of them for ""."""
@@ -125,16 +192,24 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """Entries of operations that did not come about."""
         return self.filter(success=False)
 
-    def for_apps(self, app_ids: Collection[int]) -> Self:
-        """Entries of any of these apps."""
-        return self._with_any("app_id", app_ids)
+    def for_apps(self, app_ids: Collection[int], *, excluded: bool = False) -> Self:
+        """Entries of any of these apps; or of all others, and of none."""
+        return self._with_any("app_id", app_ids, excluded)
 
-    def _with_any(self, column: str, values: Iterable[Any]) -> Self:
+    def _with_any(self, column: str, values: Iterable[Any], excluded: bool = False) -> Self:
         """Entries with any of the values. Pages merge the first of each value instead of sorting all that match."""
         distinct = tuple(dict.fromkeys(values))
-        entries = self.filter(**{f"{column}__in": distinct})
-        entries._any = {**self._any, column: distinct}
+        entries = self._narrowed(models.Q(**{f"{column}__in": distinct}), excluded)
+        if not excluded:
+            entries._any = {**self._any, column: distinct}
         return entries
+
+    def _narrowed(self, condition: models.Q, excluded: bool) -> Self:
+        """Entries that meet a condition; or all that don't, those included of which it can't be said."""
+        if not excluded:
+            return self.filter(condition)
+        met = models.When(condition, then=models.Value(False))
+        return self.filter(models.Case(met, default=models.Value(True), output_field=models.BooleanField()))
 
     def newest_first(self) -> Self:
         """In the log's only order."""
@@ -144,26 +219,49 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """Return how many there are, or ``COUNT_LIMIT + 1`` for more than the limit."""
         return self.order_by()[: COUNT_LIMIT + 1].count()
 
-    def page(self, size: int, *, older_than: UUID | None = None, newer_than: UUID | None = None) -> Page:
-        """Return one page in one query: the newest, or those next to a cursor on the side asked for.
+    def page(
+        self, size: int, *, older_than: UUID | None = None, newer_than: UUID | None = None, oldest_first: bool = False
+    ) -> Page:
+        """Return one page in one query: the first, or those next to a cursor on the side asked for.
 
         Costs the same at any depth: an index range scan of ``size`` + 1 rows, and a count that stops at the limit.
         """
-        ascending = newer_than is not None
+        cursor = newer_than or older_than
+        ascending = newer_than is not None if cursor else oldest_first
         try:
-            rows = self._merged(size + 1, newer_than or older_than, ascending=ascending)
-            found = list(rows.annotate(match_count=self._count_column()).select_related("subject"))
+            rows = self._merged(size + 1, cursor, ascending=ascending)
+            found = list(rows.annotate(match_count=self._count_column(), snapshot=SNAPSHOT).select_related("subject"))
         except EmptyResultSet:  # Nothing can match, Django says, without asking.
             found = []
         more, found = len(found) > size, found[:size]
-        if newer_than:
+        if ascending is not oldest_first:
             found.reverse()
         return Page(
             entries=found,
-            has_newer=more if newer_than else older_than is not None,
-            has_older=newer_than is not None or more,
+            has_newer=more if ascending else cursor is not None,
+            has_older=cursor is not None if ascending else more,
             count=found[0].match_count if found else 0,  # type: ignore[attr-defined]
+            snapshot=found[0].snapshot if found else NOTHING_SEEN,  # type: ignore[attr-defined]
         )
+
+    def count_since(self, snapshot: str, limit: int) -> tuple[int, str]:
+        """Return how many have come since a snapshot was taken, up to a limit, and the snapshot of now: one query.
+
+        Told by which transactions could be seen, not by id: a transaction that took long brings ids of long ago.
+
+        Raises:
+            DataError: for a text that is no snapshot.
+        """
+        since = RawSQL(CAME_SINCE, (snapshot, snapshot), models.BooleanField())  # noqa: S611
+        came = self.filter(since).order_by()[:limit]
+        try:
+            sql, params = came.values("id").query.sql_with_params()
+        except EmptyResultSet:
+            return 0, snapshot
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(f"SELECT count(*), pg_current_snapshot()::text FROM ({sql}) AS came", params)  # noqa: S608
+            count, now = cursor.fetchone()
+        return count, now
 
     def part(self, size: int, *, beyond: UUID | None = None, skip: int = 0, ascending: bool = False) -> Self:
         """Return up to ``size`` entries in order, from the first, or from the first beyond a cursor.
@@ -175,26 +273,6 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         except EmptyResultSet:
             return self.none()
         return rows[skip:]
-
-    def committed_after(self, xid: int, entry_id: UUID, size: int) -> Self:
-        """Return up to ``size`` entries after a position, in the order of their transactions, each with its ``xid``.
-
-        Only those that no unfinished transaction can precede any more: nothing will ever come before them.
-        """
-        after = RawSQL(
-            "(auditlog_entry.xid, auditlog_entry.id) > (%s::xid8, %s)"
-            " AND auditlog_entry.xid < pg_snapshot_xmin(pg_current_snapshot())",
-            (str(xid), entry_id),
-            models.BooleanField(),
-        )
-        rows = self.filter(after).order_by(RawSQL("auditlog_entry.xid", ()), "id")
-        return rows.annotate(xid=RawSQL("auditlog_entry.xid::text", (), models.TextField()))[:size]
-
-    def horizon(self) -> Position:
-        """Return the position up to which everything is settled now."""
-        with connections[self.db].cursor() as cursor:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
-            return Position(int(cursor.fetchone()[0]))
 
     def _beyond(self, cursor: UUID | None, *, ascending: bool) -> Self:
         if ascending:
@@ -233,3 +311,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Refuse, before the database does."""
         raise TypeError("entries are never deleted; retention drops whole partitions")
+
+
+def _like(text: str) -> str:
+    """Return a text that stands for itself in LIKE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -79,21 +79,29 @@ SENTENCES: dict[Op, str] = {
     Op.DEPLOYMENT_UPDATE: "Update deployment[ {0}][ on nodepool {1}]",
     Op.DEPLOYMENT_DELETE: "Delete deployment[ {0}][ from nodepool {1}]",
     Op.LOG_VIEW: "View the log[ filtered by {0}]",
-    Op.LOG_EXPORT: "Export the log[ filtered by {0}]",
+    Op.LOG_EXPORT: "Export the log[ as {1}][, filtered by {0}]",
     Op.LOG_SUPPORT_VIEW: "View the log as support staff[, filtered by {0}]",
     Op.LOG_VIEW_SAVE: "Save the log view[ {0}]",
 }
+
+OF_ONE_KIND: dict[tuple[Op, str], str] = {
+    (Op.LOG_VIEW_SAVE, "updated"): "Change the log view[ {0}]",
+    (Op.LOG_VIEW_SAVE, "deleted"): "Delete the log view[ {0}]",
+    (Op.LOG_EXPORT, "ended"): "Hand out the export of the log[ as {1}][, filtered by {0}]",
+}
+"""Sentences of what has one operation, and happens in more than one way."""
 
 # Control characters, and those that turn the direction of what follows: a name must not rewrite its sentence.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\{(\d)\}\]")
 
 
-def sentence_for(operation: Op, *names: str) -> str:
+def sentence_for(operation: Op, *names: str, kind: str = "") -> str:
     """Return the operation's sentence with the names in quotes, without the parts whose name is not known."""
+    sentence = OF_ONE_KIND.get((operation, kind), SENTENCES[operation])
 
     def fill(part: re.Match[str]) -> str:
         name = names[int(part[2])] if int(part[2]) < len(names) else ""
         return f"{part[1]}'{_UNSEEN.sub('�', name)}'" if name else ""
 
-    return _OPTIONAL.sub(fill, SENTENCES[operation])
+    return _OPTIONAL.sub(fill, sentence)

@@ -26,6 +26,8 @@ from controlcenter.resources.models import (
 )
 from controlcenter.tracking import BOOKKEEPING
 
+from .saved_views import SavedView
+
 Changes = dict[str, tuple[Any, Any]]
 """Field name → (before, after)."""
 
@@ -42,6 +44,15 @@ EXEMPT = {
     "sessions.Session": "sign-in and sign-out are operations; the session is how they are remembered",
     "auditlog.Entry": "the log itself: insert-only, enforced by the database",
     "auditlog.Subject": "how entries name people: part of the log",
+    "auditlog.Seal": "the places of entries in the log: part of it",
+    "auditlog.Block": "signed blocks of the log: part of it",
+    "auditlog.SealingKey": "public keys that the log was signed with: part of it",
+    "auditlog.Anchor": "signed heads of the log: part of it",
+    "auditlog.Delivery": "how anchors get to where they are kept; changes nothing anybody does",
+    "auditlog.SealerState": "how far the sealer has come",
+    "auditlog.Stall": "where the sealer stopped, which is an alarm",
+    "auditlog.Verification": "what the last verification found",
+    "auditlog.DisplayPreference": "how the log looks to one person, which changes nothing for anybody else",
 }
 
 
@@ -201,6 +212,7 @@ TRACKED = (
             targets=("", "cluster"), name="slug"),
     Tracked(Deployment, "deployment", Op.DEPLOYMENT_CREATE, Op.DEPLOYMENT_UPDATE, Op.DEPLOYMENT_DELETE,
             "nodepool.cluster.account_id", targets=("", "nodepool", "nodepool.cluster"), name="slug"),
+    Tracked(SavedView, "view", Op.LOG_VIEW_SAVE, Op.LOG_VIEW_SAVE, Op.LOG_VIEW_SAVE, "account_id"),
 )
 # fmt: on
 

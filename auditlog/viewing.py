@@ -1,7 +1,7 @@
 """Looking at the log is an operation, too: who looked for what stands in it."""
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,16 +18,22 @@ from .sentences import sentence_for
 log = logging.getLogger(__name__)
 
 VIEW_ONCE_IN = timedelta(minutes=15)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+MOST_SEEN = 10_000
+
+_seen: dict[tuple[int, str], datetime] = {}
+"""When this process last knew of a look's entry, so as not to ask for it each time: it is there, or was written."""
 
 
 def record_view(member: Member, query: str) -> None:
     """Record that somebody looked at the log through a filter: once in a while for each filter."""
-    if not query:
-        return
     now = current().at or timezone.now()
+    if not query or now - _seen.get((member.pk, query), LONG_AGO) < VIEW_ONCE_IN:
+        return
     entries = Entry.objects.for_account(member.account_id).by_actor(member.user_id)
     seen = entries.with_operation(Operation.LOG_VIEW).since(now - VIEW_ONCE_IN).succeeded()
-    if seen.with_target("filter", query).exists():
+    if (last := seen.with_target("filter", query).newest_first().first()) is not None:
+        _remember(member, query, last.time)
         return
     target = Target("filter", query, query)
     sentence = sentence_for(Operation.LOG_VIEW, query)
@@ -35,5 +41,17 @@ def record_view(member: Member, query: str) -> None:
     try:
         with transaction.atomic():
             record_events([event])
+        _remember(member, query, now)
     except NotRecorded:  # Nothing was changed, and reading keeps working.
         log.critical("entry NOT recorded: %s by user %s", sentence, member.user_id, exc_info=True)
+
+
+def _remember(member: Member, query: str, time: datetime) -> None:
+    if len(_seen) >= MOST_SEEN:
+        _seen.clear()
+    _seen[member.pk, query] = time
+
+
+def forget() -> None:
+    """Empty the memory: between tests."""
+    _seen.clear()

@@ -2,13 +2,13 @@
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import account_page, names, require
@@ -17,13 +17,16 @@ from accounts.roles import Permission, Reach, Role
 from controlcenter.context import attempting
 from controlcenter.operations import Operation
 
-from .filters import EntryFilterSet, app_options
-from .listing import Listing, count_label, entry_url
+from .display import preference_of
+from .display_menu import DisplayForm
+from .listing import Listing, count_label
+from .looks import log_address
 from .models import Entry
 from .overview import Overview, pending_invitations
 from .periods import own_zone
-from .presentation import Details, Row
+from .presentation import Row
 from .querysets import EntryQuerySet
+from .suggestions import suggestions_for
 from .viewing import record_view
 
 OWN_ENTRIES_AT_GATE = 10
@@ -69,6 +72,8 @@ def logs(request: HttpRequest, member: Member) -> HttpResponse:
     if not member.account.plan.audit_log:
         return render(request, "auditlog/gate.html", _gate(member))
     listing = Listing(request, member)
+    if not request.GET and (default := listing.views.default):
+        return redirect(log_address(member, default.query))
     if listing.has_longer_address(request):
         return redirect(listing.address())
     response = render(request, "auditlog/logs.html", listing.context())
@@ -86,37 +91,34 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
         return redirect("logs", member.account.slug)
     listing = Listing(request, member)
     response = render(request, "auditlog/_results.html", listing.context())
-    response["HX-Push-Url"] = listing.address()
+    here = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+    response["HX-Push-Url"] = "false" if here == listing.address() else listing.address()
     _record_view(listing)
     return response
 
 
-@vary_on_headers("HX-Request")
 @account_page()
 @require_safe
-def entry(request: HttpRequest, member: Member, entry_id: UUID) -> HttpResponse:
-    """One entry: a page of its own, or just its details for a row that opens."""
+def suggestions(request: HttpRequest, member: Member) -> HttpResponse:
+    """What could be written next in the query bar."""
     _require_reader(member)
-    kept_since = member.account.kept_since(timezone.now())
-    entries = Entry.objects.visible_to(member).since(kept_since)
     if not member.account.plan.audit_log:
         raise Http404
-    found = entries.filter(id=entry_id).select_related("subject").first()
-    if found is None:
-        raise Http404
-    options = app_options(member, kept_since) if request.GET.get("app") else []
-    filters = EntryFilterSet(request.GET, entries, options)
-    zone = filters.chosen["period"].zone if filters.is_valid() else own_zone()
-    details = Details(found, zone, entry_url(member, found))
-    if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "auditlog/_details_row.html", {"entry": details})
-    back = reverse("logs", args=[member.account.slug])
-    query = request.GET.urlencode()
-    return render(
-        request,
-        "auditlog/entry.html",
-        {"account": member.account, "entry": details, "back_url": f"{back}?{query}" if query else back},
-    )
+    kept_since = member.account.kept_since(timezone.now())
+    return render(request, "auditlog/_suggestions.html", suggestions_for(member, request.GET, kept_since))
+
+
+@account_page()
+@require_POST
+def display(request: HttpRequest, member: Member) -> HttpResponse:
+    """Remember how somebody wants the log shown, and lead back to the page, shown so."""
+    _require_reader(member)
+    form = DisplayForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("The display menu sends other values.")
+    query = form.remember(preference_of(member.user))
+    name = "log-results" if request.htmx else "logs"  # type: ignore[attr-defined]
+    return redirect(f"{reverse(name, args=[member.account.slug])}?{query}")
 
 
 def _require_reader(member: Member) -> None:

@@ -61,3 +61,12 @@ def _flush_may_empty_the_log() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known() -> None:
+    from auditlog import viewing
+    from auditlog.sealing import badge
+
+    viewing.forget()
+    badge.forget()

@@ -10,6 +10,7 @@ from factory.django import DjangoModelFactory, Password
 
 from accounts.models import Account, Invitation, Member, Plan, Team, TeamMember, Token, User
 from accounts.roles import Role
+from auditlog.saved_views import SavedView
 from controlcenter.resources.models import (
     App,
     Collaborator,
@@ -214,6 +215,15 @@ class DeploymentFactory(DjangoModelFactory[Deployment]):
         ModelVersionFactory, model__app__account=factory.SelfAttribute("....nodepool.cluster.account")
     )
     slug = factory.Sequence("deployment-{}".format)
+
+
+class SavedViewFactory(DjangoModelFactory[SavedView]):
+    class Meta:
+        model = SavedView
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence("View {}".format)
+    query = "status=failure"
 
 
 FACTORIES: dict[type[DjangoModel], Any] = {

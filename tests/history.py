@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,15 +29,15 @@ SENTENCE = re.compile(r'<span class="r">(.*?)</span>', re.DOTALL)
 
 
 def write(account: Account, actor: User, entries: Iterable[tuple[str, datetime]], app: App | None = None) -> None:
-    """Record model creations that read as the sentences and took place at the times."""
+    """Record model creations that read as the sentences and took place at the times, each by a request of its own."""
     around = (app.pk, Target("app", app.slug, app.name)) if app else None
-    context = Context(actor.as_actor(), Where("203.0.113.7", "203.0.113.7", user_agent="curl/8", request_id="made"))
+    where = Where("203.0.113.7", "203.0.113.7", user_agent="curl/8")
     events = [
         Event(
             Operation.MODEL_CREATE,
             account.pk,
             time,
-            context,
+            Context(actor.as_actor(), replace(where, request_id=f"made-{time.timestamp()}-{number}")),
             around,
             [Target("model", f"model-{number}", f"Model {number}")],
             sentence=sentence,

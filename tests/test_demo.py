@@ -18,9 +18,9 @@ from accounts.roles import Role
 from auditlog.demo.cast import DEMO_PASSWORD
 from auditlog.demo.history import seed
 from auditlog.demo.world import NOBODY, Turn, World
-from auditlog.filters import app_options
 from auditlog.models import Entry
 from auditlog.partitions import default_is_empty
+from auditlog.scope import Scope
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App, Model, ModelVersion, TeamApp
 
@@ -102,7 +102,7 @@ def test_the_team_contributor_has_apps_to_work_on(demo: None) -> None:
 def test_some_apps_are_deleted_by_now_and_the_picker_has_them(demo: None) -> None:
     administrators = Member.objects.filter(role=Role.ADMINISTRATOR, account__kind=Account.Kind.ORGANIZATION)
     kept_since = NOW - timedelta(days=200)
-    options = [option for member in administrators for option in app_options(member, kept_since)]
+    options = [option for member in administrators for option in Scope(member, kept_since).apps.values()]
     assert len(options) == 25
     assert sorted(option.slug for option in options if option.deleted) == [
         "hackathon-drones",

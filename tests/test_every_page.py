@@ -31,6 +31,7 @@ from .factories import (
     ModuleVersionFactory,
     NodepoolFactory,
     People,
+    SavedViewFactory,
     TeamFactory,
     TeamMemberFactory,
     TokenFactory,
@@ -69,6 +70,7 @@ COMPUTE, CLUSTER = Permission.MANAGE_COMPUTE, {"cluster_slug": "cluster"}
 NODEPOOL = {**CLUSTER, "nodepool_slug": "pool"}
 DEPLOYMENT = {**NODEPOOL, "deployment_slug": "deployment"}
 TOKEN = {"token_slug": "token"}
+VIEW = {"view_slug": "0badcafe"}
 MEMBERS, INVITATION = Permission.MANAGE_MEMBERS, {"invitation_id": "700000"}
 
 CHANGING: dict[str, Row] = {
@@ -140,11 +142,15 @@ CHANGING: dict[str, Row] = {
         Op.DEPLOYMENT_CREATE, COMPUTE, NODEPOOL, {"slug": "new", "model_version": "vision/detector/model-v1"}
     ),
     "deployment-edit": Row(Op.DEPLOYMENT_UPDATE, COMPUTE, DEPLOYMENT, {"max_replicas": "5"}),
+    "log-view-create": Row(Op.LOG_VIEW_SAVE, Permission.READ_LOG, {}, {"name": "New", "shown_to": "own"}),
+    "log-view-edit": Row(Op.LOG_VIEW_SAVE, Permission.READ_LOG, VIEW, {"name": "Other", "shown_to": "own"}),
+    "log-view-replace": Row(Op.LOG_VIEW_SAVE, Permission.READ_LOG, VIEW, {"reason": "Better"}),
+    "log-view-delete": Row(Op.LOG_VIEW_SAVE, Permission.READ_LOG, VIEW, {"reason": "Not needed"}),
     "deployment-delete": Row(Op.DEPLOYMENT_DELETE, COMPUTE, DEPLOYMENT, {"confirm": "deployment"}),
 }
 """Pages of an account that change something."""
 
-PERSONAL = {"token-edit"}
+PERSONAL = {"token-edit", "log-view-edit", "log-view-replace", "log-view-delete"}
 """Pages about something of one member, here of Max, which nobody else can change, administrators neither."""
 
 OWN: dict[str, Row] = {
@@ -167,6 +173,12 @@ READING: dict[str, tuple[Permission | None, dict[str, str]]] = {
     "overview": (ALL, {}),
     "logs": (Permission.READ_LOG, {}),
     "log-results": (Permission.READ_LOG, {}),
+    "log-suggestions": (Permission.READ_LOG, {}),
+    "log-newer": (Permission.READ_LOG, {}),
+    "log-views": (Permission.READ_LOG, {}),
+    "log-copy": (Permission.READ_LOG, {}),
+    "log-integrity": (Permission.EXPORT_LOG, {}),
+    "log-integrity-document": (Permission.EXPORT_LOG, {"part": "keys"}),
     "apps": (ALL, {}),
     "app": (ALL, APP),
     "app-workflows": (ALL, APP),
@@ -191,12 +203,22 @@ OWN_READING: set[str] = {"you-sign-ins"}
 """Pages that only show something of who is signed in."""
 
 ELSEWHERE = {
+    "log-integrity-check": "test_integrity_page: computes, changes nothing",
+    "health": "test_health: for everybody",
+    "health-log": "test_health: for everybody",
+    "log-health": "test_health: for support staff",
     "home": "leads on",
     "sign-in": "test_sign_in",
     "invitation": "test_invitation_pages: for who has the link, whoever it is",
     "sign-out": "test_sign_in",
     "preferences": "test_shell: cookies only",
     "log-entry": "test_log_entry_page",
+    "log-display": "test_log_display: changes nothing for anybody else",
+    "log-compare-with": "test_log_comparing",
+    "log-compare": "test_log_comparing",
+    "log-view": "test_saved_views: leads on",
+    "log-export": "test_exports: each form sent is a download",
+    "log-manifest": "test_exports",
 }
 """Pages with tests of their own."""
 
@@ -227,6 +249,7 @@ def make_world() -> People:
     MemberFactory(account=acme, user=nina, role=Role.ADMINISTRATOR)  # so that Olga may leave
     InvitationFactory(account=acme, email="guest@example.com", pk=int(INVITATION["invitation_id"]))
     TokenFactory(account=acme, user=people.member, slug="token", name="Token", scopes=["apps:read"])
+    SavedViewFactory(account=acme, owner=Member.objects.get(user=people.member), slug="0badcafe")
     second = AccountFactory(slug="second", name="Second")
     for user in (people.owner, people.member):
         MemberFactory(account=second, user=user, role=Role.ADMINISTRATOR)
@@ -428,8 +451,7 @@ UNREACHED = {
     Op.ORGANIZATION_MEMBER_INVITATION_DECLINE: "the signed link: tests of invitations",
     Op.LOG_VIEW: "looking at the log",
     Op.LOG_SUPPORT_VIEW: "support staff, in the admin",
-    Op.LOG_EXPORT: "not built yet",
-    Op.LOG_VIEW_SAVE: "not built yet",
+    Op.LOG_EXPORT: "a download: test_exports",
 }
 """Operations that no page of the tables above attempts, and where they come from."""
 

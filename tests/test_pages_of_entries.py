@@ -38,8 +38,8 @@ def write(rows: int, account: int = ACME, apps: int = 5, seed: int = 7) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY auditlog_entry (account_id, id, app_id, actor_id, operation, success, source_ip, request_id,"
-            " targets, body, leaf) FROM STDIN"
+            "COPY auditlog_entry (account_id, id, app_id, actor_id, actor_kind, operation, success, source_ip,"
+            " request_id, targets, body, leaf) FROM STDIN"
         ) as copy,
     ):
         for row in range(rows):
@@ -48,7 +48,7 @@ def write(rows: int, account: int = ACME, apps: int = 5, seed: int = 7) -> None:
             kind = random.choice(OPERATIONS)
             target = json.dumps([{"id": f"model-{row % 10}", "type": "model"}])
             copy.write_row(
-                (account, new_id(at, row), app, row % 3, int(kind), row % 7 != 0, IP, "", target, b"{}", LEAF)
+                (account, new_id(at, row), app, row % 3, 1, int(kind), row % 7 != 0, IP, "", target, b"{}", LEAF)
             )
 
 
@@ -133,6 +133,27 @@ def test_walking_newer_shows_each_entry_once_in_order(
 
     assert [entry_id for page in reversed(pages) for entry_id in ids(page.entries)] == expected[:-1]
     assert all(page.has_older for page in pages)
+
+
+@every_scope
+@pytest.mark.parametrize("size", [7, 50])
+def test_walking_from_the_oldest_shows_each_entry_once_in_order_there_and_back(
+    entries: EntryQuerySet, scope: Callable[[EntryQuerySet], EntryQuerySet], size: int
+) -> None:
+    wanted = scope(entries)
+    expected = ids(wanted.order_by("id"))
+
+    there = [wanted.page(size, oldest_first=True)]
+    while there[-1].has_newer:
+        there.append(wanted.page(size, newer_than=there[-1].entries[-1].id, oldest_first=True))
+    back = [there[-1]]
+    while back[-1].has_older and (page := wanted.page(size, older_than=back[-1].entries[0].id, oldest_first=True)):
+        back.append(page)
+
+    assert [entry_id for page in there for entry_id in ids(page.entries)] == expected
+    assert [page.has_older for page in there] == [False] + [True] * (len(there) - 1)
+    assert [entry_id for page in reversed(back) for entry_id in ids(page.entries)] == expected
+    assert {page.count for page in there} == {len(expected)}
 
 
 def test_there_and_back_is_the_same_page(entries: EntryQuerySet) -> None:
@@ -236,7 +257,7 @@ def test_a_financial_manager_sees_nothing(people: People) -> None:
 # Cost: as the planner sees it, with statistics of a table that is large enough to matter.
 
 
-def nodes_of(entries: EntryQuerySet, **cursor: UUID) -> Iterator[dict[str, Any]]:
+def nodes_of(entries: EntryQuerySet, **cursor: Any) -> Iterator[dict[str, Any]]:
     """Yield the steps that finding a page takes; its count, which stops at a limit of its own, is left out."""
     with CaptureQueriesContext(connection) as captured:
         entries.page(50, **cursor)

@@ -41,6 +41,7 @@ from .factories import (
     NodepoolFactory,
     People,
     PlanFactory,
+    SavedViewFactory,
     TeamAppFactory,
     TeamFactory,
     TeamMemberFactory,
@@ -183,6 +184,10 @@ MADE: dict[str, tuple[Any, Op, bool, str, str]] = {
         ),
         Op.DEPLOYMENT_CREATE, False, "deployment:live nodepool:gpu compute_cluster:east",
         "Create deployment 'live' on nodepool 'gpu'",
+    ),
+    "view": (
+        lambda acme, ben, **_: SavedViewFactory(account=acme, slug="0a1b2c3d", name="Deletions"),
+        Op.LOG_VIEW_SAVE, False, "view:0a1b2c3d", "Save the log view 'Deletions'",
     ),
 }  # fmt: skip
 

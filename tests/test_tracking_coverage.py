@@ -432,7 +432,7 @@ every_parent = pytest.mark.parametrize(
 @pytest.mark.parametrize("way", ["delete", "QuerySet.delete"])
 @every_parent
 def test_it_records_a_cascade(row: Tracked, field: Any, way: str) -> None:
-    instance = make(row)
+    instance = make(row, **({field.name: FACTORIES[owner_of(field)]()} if field.null else {}))
     kept = row.model._base_manager.select_related(*row.relations).get(pk=instance.pk)
     log = Log()
 

@@ -1,0 +1,227 @@
+"""What the entries shown could be narrowed by: for each field its most frequent values, and how many have them.
+
+Counted are the newest entries, up to a limit, in one statement. What a field is narrowed by already does not count for
+itself: one sees what else could be chosen beside it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+
+from controlcenter.operations import Operation
+
+from .fields import FIELDS, STATUSES
+from .filters import EntryFilterSet
+from .models import ACTOR_KINDS
+from .querysets import COUNT_LIMIT, EntryQuerySet
+
+SHOWN = 6
+"""Values of a field that are seen at once; the rest opens."""
+MOST = 60
+COLUMNS = (
+    "id",
+    "app_id",
+    "actor_id",
+    "actor_kind",
+    "operation",
+    "success",
+    "source_ip",
+    "token",
+    "targets",
+    "subject_id",
+)
+KINDS = {number: kind for kind, number in ACTOR_KINDS.items()}
+
+COUNTED = {
+    "status": "success::text",
+    "operation": "operation::text",
+    "type": "jsonb_path_query_array(targets, '$[*].type')::text",
+    "actor": "actor_id::text",
+    "actor_type": "actor_kind::text",
+    "app": "app_id::text",
+    "ip": "host(source_ip)",
+    "token": "token",
+}
+"""The facets, in the order in which they are shown, and what is counted for each."""
+
+NAMED = {
+    "actor": "(SELECT concat_ws(E'\\n', slug, first_name || ' ' || last_name) FROM auditlog_subject"
+    " WHERE id = max(newest.subject_id))",
+    "token": "(SELECT convert_from(body, 'UTF8')::jsonb #>> '{{actor,token_name}}' FROM auditlog_entry AS entry"
+    " WHERE entry.account_id = {account} AND entry.id = (array_agg(newest.id))[1])",
+}
+"""How a value is called, where it does not tell: as in its newest entry."""
+
+TYPED = {"ip": "Address or network", "request": "Request ID"}
+"""Fields with too many values to list all: what can be typed."""
+
+
+class Row(NamedTuple):
+    """One counted value."""
+
+    value: str
+    name: str | None
+    entries: int
+
+
+class Choice(NamedTuple):
+    """A value that can be chosen, and how it is now."""
+
+    value: str
+    label: str
+    entries: str
+    """How many entries have it."""
+    included: bool
+    excluded: bool
+    only_query: str
+    """The query that asks for this value alone, or no longer for it."""
+    hide_query: str
+    """The query that leaves the value out, or no longer does."""
+
+
+@dataclass(slots=True)
+class Facet:
+    """One field, and what can be chosen of it."""
+
+    name: str
+    label: str
+    choices: list[Choice] = field(default_factory=list)
+    typed: str = ""
+    """What can be typed, beside the values listed."""
+
+    @property
+    def first(self) -> list[Choice]:
+        """The choices that are seen at once: those made, and the most frequent."""
+        return self.choices[: max(SHOWN, self.chosen)]
+
+    @property
+    def more(self) -> list[Choice]:
+        """The other ones."""
+        return self.choices[max(SHOWN, self.chosen) :]
+
+    @property
+    def chosen(self) -> int:
+        """How many values are included or excluded."""
+        return sum(choice.included or choice.excluded for choice in self.choices)
+
+
+def facets_of(filters: EntryFilterSet) -> dict[str, Any]:
+    """Return what the rail shows: one query. Nothing for a filter that is wrong."""
+    if not filters.is_valid():
+        return {"facets": []}
+    rows, capped = _count(filters, tuple(COUNTED))
+    facets = [_facet(filters, name, rows, capped) for name in (*COUNTED, "request")]
+    listed = {parameter for facet in facets if facet.choices for parameter in (facet.name, f"-{facet.name}")}
+    return {
+        "facets": [facet for facet in facets if facet.choices or facet.typed],
+        "unlisted": [pair for pair in filters.pairs if pair[0] not in listed],
+        "counted": f"{COUNT_LIMIT:,}" if capped else "",
+    }
+
+
+def facet_of(filters: EntryFilterSet, name: str) -> Facet:
+    """Return what can be chosen of one field: one query; nothing of what is not counted, or for a wrong filter."""
+    if name not in COUNTED or not filters.is_valid():
+        return Facet(name, FIELDS[name].label)
+    return _facet(filters, name, *_count(filters, (name,)))
+
+
+def _facet(filters: EntryFilterSet, name: str, rows: dict[str, list[Row]], capped: bool) -> Facet:
+    choices = list(_choices(filters, name, rows.get(name, []), capped))
+    return Facet(name, FIELDS[name].label, choices, TYPED.get(name, ""))
+
+
+def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, list[Row]], bool]:
+    """Return the rows of some facets, and whether there are more entries than were counted."""
+    active = {parameter.lstrip("-") for parameter in filters.narrowing}
+    bases = {"": [name for name in names if name not in active], **{name: [name] for name in names if name in active}}
+    tables: list[str] = []
+    counts: list[str] = []
+    params: list[Any] = []
+    for base, counted in bases.items():
+        table = f"newest_{len(tables)}"
+        try:
+            sql, given = _newest(filters.entries_without(base))
+        except EmptyResultSet:  # Nothing can match, Django says, without asking.
+            continue
+        tables.append(f"{table} AS MATERIALIZED ({sql})")
+        params += given
+        counts += [_count_of(name, table, filters.scope.account.pk) for name in counted]
+        counts.append(f"(SELECT '', NULL, NULL, count(*) FROM {table})")  # noqa: S608
+    if not counts:
+        return {}, False
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(counts)}", params)
+        found: dict[str, list[Row]] = {}
+        for name, *row in cursor.fetchall():
+            found.setdefault(name, []).append(Row(*row))
+    return found, any(row.entries > COUNT_LIMIT for row in found.pop("", ()))
+
+
+def _newest(entries: EntryQuerySet) -> tuple[str, Any]:
+    sql, params = entries.part(COUNT_LIMIT + 1).values(*COLUMNS).query.sql_with_params()
+    return sql, params
+
+
+def _count_of(facet: str, table: str, account_id: int) -> str:
+    value = COUNTED[facet]
+    name = NAMED.get(facet, "NULL").format(account=int(account_id)) if facet in NAMED else "NULL"
+    return (
+        f"(SELECT '{facet}', {value}, {name}, count(*) FROM {table} AS newest WHERE {value} IS NOT NULL"  # noqa: S608
+        f" GROUP BY {value} ORDER BY count(*) DESC, 2 LIMIT {MOST if facet != 'type' else 500})"
+    )
+
+
+def _choices(filters: EntryFilterSet, name: str, rows: list[Row], capped: bool) -> Iterator[Choice]:
+    """The values chosen already, then the others by how frequent they are."""
+    included, excluded = filters.narrowing.get(name, []), filters.narrowing.get(f"-{name}", [])
+    counted = {value: (label, count) for value, label, count in _values(filters, name, rows)}
+    for value in [*included, *excluded, *(value for value in counted if value not in {*included, *excluded})]:
+        label, count = counted.get(value, ("", 0))
+        yield Choice(
+            value,
+            label or FIELDS[name].shown(filters.scope, value),
+            f"{count:,}{'+' if capped and count else ''}",
+            value in included,
+            value in excluded,
+            filters.dropping(name, value) if value in included else filters.including(name, value),
+            filters.dropping(f"-{name}", value) if value in excluded else filters.excluding(name, value),
+        )
+
+
+def _values(filters: EntryFilterSet, name: str, rows: list[Row]) -> Iterator[tuple[str, str, int]]:
+    """Yield counted values as an address has them, with what they are called; "" where the field says it."""
+    match name:
+        case "status":
+            counts = {value == "true": count for value, _, count in rows}
+            yield from ((status, "", counts.get(status == "success", 0)) for status in STATUSES)
+        case "operation":
+            yield from ((Operation(int(value)).name, "", count) for value, _, count in rows)
+        case "actor_type":
+            yield from ((str(KINDS[int(value)]), "", count) for value, _, count in rows)
+        case "type":
+            yield from _types(rows)
+        case "app":
+            apps = {str(app_id): option for option in filters.scope.apps.values() for app_id in option.app_ids}
+            yield from ((apps[value].slug, apps[value].name, count) for value, _, count in rows if value in apps)
+        case "actor":
+            for _, named, count in rows:
+                slug, _, full_name = (named or "").partition("\n")
+                if slug:
+                    yield slug, full_name.strip() or slug, count
+        case _:
+            yield from ((value, label or "", count) for value, label, count in rows)
+
+
+def _types(rows: list[Row]) -> Iterator[tuple[str, str, int]]:
+    """Yield kinds of targets; they are counted by which of them an entry has together."""
+    counts: dict[str, int] = {}
+    for together, _, count in rows:
+        for kind in set(json.loads(together)):
+            counts[kind] = counts.get(kind, 0) + count
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    yield from ((kind, "", count) for kind, count in ordered)

@@ -1,0 +1,68 @@
+// The query bar: what could be written next, by arrow keys, Enter and Escape. Without this file it is a field and a form.
+const find = (selector, scope = document) => scope.querySelector(selector);
+const bar = () => find('#q');
+const list = find('#suggest');
+const options = () => [...list.querySelectorAll('[role=option]')];
+const chosen = () => options().find((option) => option.ariaSelected === 'true');
+let waiting;
+let asked = 0;
+
+function show(open) {
+  list.hidden = !open;
+  bar().setAttribute('aria-expanded', String(open));
+  if (!open) bar().removeAttribute('aria-activedescendant');
+}
+async function suggest() {
+  const number = ++asked;
+  const query = new URLSearchParams(new FormData(bar().form));
+  query.set('at', bar().selectionEnd ?? bar().value.length);
+  try {
+    const answer = await fetch(`${list.dataset.url}?${query}`);
+    if (!answer.ok || answer.redirected || number !== asked || document.activeElement !== bar()) return;
+    list.replaceChildren(...new DOMParser().parseFromString(await answer.text(), 'text/html').body.childNodes);
+    show(options().length > 0);
+  } catch { show(false); }
+}
+function soon() { clearTimeout(waiting); waiting = setTimeout(suggest, 120); }
+function move(step) {
+  const all = options();
+  const next = all[(all.indexOf(chosen()) + step + all.length + (step < 0 && !chosen() ? 1 : 0)) % all.length];
+  for (const option of all) option.setAttribute('aria-selected', String(option === next));
+  next.scrollIntoView({ block: 'nearest' });
+  bar().setAttribute('aria-activedescendant', next.id);
+}
+function take(option) {
+  if ('submit' in option.dataset) { bar().form.requestSubmit(); return; }
+  const field = bar();
+  field.value = option.dataset.text;
+  field.focus();
+  field.setSelectionRange(option.dataset.at, option.dataset.at);
+  suggest();
+}
+const keys = {
+  ArrowDown: () => { if (list.hidden) suggest(); else move(1); },
+  ArrowUp: () => { if (!list.hidden) move(-1); },
+  Enter: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
+  Tab: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
+  Escape: () => { asked++; if (list.hidden) return false; show(false); },
+};
+document.addEventListener('keydown', (event) => {
+  if (event.target !== bar() || !(event.key in keys) || event.isComposing || event.shiftKey) return;
+  if (keys[event.key]() !== false) { event.preventDefault(); event.stopPropagation(); }
+}, true);
+document.addEventListener('input', (event) => { if (event.target === bar()) soon(); });
+document.addEventListener('focusin', (event) => { if (event.target === bar()) soon(); });
+document.addEventListener('focusout', (event) => { if (event.target === bar()) { clearTimeout(waiting); asked++; show(false); } });
+document.addEventListener('submit', (event) => { if (event.target === bar().form) { clearTimeout(waiting); asked++; show(false); } }, true);
+list.addEventListener('pointerdown', (event) => {
+  event.preventDefault();
+  const option = event.target.closest('[role=option]');
+  if (option) take(option);
+});
+// What is being typed is not replaced by the answer to what was sent before.
+let sent;
+document.addEventListener('htmx:beforeRequest', ({ detail }) => { if (detail.elt === bar().form) sent = bar().value; });
+document.addEventListener('htmx:oobBeforeSwap', (event) => {
+  if (event.detail.target === bar() && document.activeElement === bar() && sent !== undefined && bar().value !== sent) event.preventDefault();
+});
+if (document.activeElement === bar()) soon();
