@@ -114,7 +114,7 @@ def facets_of(filters: EntryFilterSet) -> dict[str, Any]:
     if not filters.is_valid():
         return {"facets": []}
     rows, capped = _count(filters, tuple(COUNTED))
-    facets = [_facet(filters, name, rows, capped) for name in (*COUNTED, "request")]
+    facets = [_facet(filters, name, rows, name in capped) for name in (*COUNTED, "request")]
     listed = {parameter for facet in facets if facet.choices for parameter in (facet.name, f"-{facet.name}")}
     return {
         "facets": [facet for facet in facets if facet.choices or facet.typed],
@@ -127,7 +127,8 @@ def facet_of(filters: EntryFilterSet, name: str) -> Facet:
     """Return what can be chosen of one field: one query; nothing of what is not counted, or for a wrong filter."""
     if name not in COUNTED or not filters.is_valid():
         return Facet(name, FIELDS[name].label)
-    return _facet(filters, name, *_count(filters, (name,)))
+    rows, capped = _count(filters, (name,))
+    return _facet(filters, name, rows, name in capped)
 
 
 def _facet(filters: EntryFilterSet, name: str, rows: dict[str, list[Row]], capped: bool) -> Facet:
@@ -135,8 +136,8 @@ def _facet(filters: EntryFilterSet, name: str, rows: dict[str, list[Row]], cappe
     return Facet(name, FIELDS[name].label, choices, TYPED.get(name, ""))
 
 
-def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, list[Row]], bool]:
-    """Return the rows of some facets, and whether there are more entries than were counted."""
+def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, list[Row]], set[str]]:
+    """Return the rows of some facets, and those facets for which there are more entries than were counted."""
     active = {parameter.lstrip("-") for parameter in filters.narrowing}
     bases = {"": [name for name in names if name not in active], **{name: [name] for name in names if name in active}}
     tables: list[str] = []
@@ -151,15 +152,16 @@ def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, lis
         tables.append(f"{table} AS MATERIALIZED ({sql})")
         params += given
         counts += [_count_of(name, table, filters.scope.account.pk) for name in counted]
-        counts.append(f"(SELECT '', NULL, NULL, count(*) FROM {table})")  # noqa: S608
+        counts.append(f"(SELECT '', '{base}', NULL, count(*) FROM {table})")  # noqa: S608
     if not counts:
-        return {}, False
+        return {}, set()
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(counts)}", params)
         found: dict[str, list[Row]] = {}
         for name, *row in cursor.fetchall():
             found.setdefault(name, []).append(Row(*row))
-    return found, any(row.entries > COUNT_LIMIT for row in found.pop("", ()))
+    totals = found.pop("", [])
+    return found, {name for total in totals if total.entries > COUNT_LIMIT for name in bases[total.value]}
 
 
 def _newest(entries: EntryQuerySet) -> tuple[str, Any]:

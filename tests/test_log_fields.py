@@ -279,3 +279,12 @@ def test_it_leads_to_entries_by_taking_away_the_least(
         assert f"Number {number}" in shown(page.get(response.context["state_action_url"], follow=True))
     else:
         assert shown(page.get(response.context["state_action_url"], follow=True))
+
+
+def test_only_what_has_more_is_said_to_have_more(people: People, page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog.facets.COUNT_LIMIT", 3)
+    write(people.acme, people.owner, [(f"Number {number}", NOW) for number in range(5)])
+    write(people.acme, people.member, [("By Max", NOW)])
+    response = page.get(f"{URL}?actor=max")
+    assert counts_of(response, "status") == {"Success": "1", "Failure": "0"}
+    assert counts_of(response, "actor")["Olga Owner"].endswith("+")
