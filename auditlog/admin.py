@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Account
 from accounts.time_zones import UTC
+from controlcenter.admin import RecordedAdmin
 from controlcenter.context import current
 from controlcenter.operations import Family, Operation
 
@@ -31,6 +32,7 @@ from .periods import Period, PeriodField
 from .presentation import Row
 from .querysets import EntryQuerySet
 from .recorder import record_events
+from .saved_views import SavedView
 from .sentences import sentence_for
 
 PAGE_SIZE = 50
@@ -121,6 +123,20 @@ class EntryFilterForm(forms.Form):
 
 def _days(period: Period) -> dict[str, str]:
     return {"from": period.from_date, "to": period.to_date, "tz": period.zone.key}
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(RecordedAdmin):
+    """Views of the log that people keep."""
+
+    creates = updates = deletes = Operation.LOG_VIEW_SAVE
+    fixed = ("account",)
+
+    list_display = ("name", "slug", "account", "is_default")
+    list_select_related = ("account",)
+    search_fields = ("slug", "name", "account__slug", "account__name")
+    autocomplete_fields = ("account",)
+    exclude = ("owner", "team")  # Whose view it is, the people of the account say.
 
 
 @admin.register(Entry)

@@ -6,8 +6,10 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-MOST_WORDS = 600
+MOST_WORDS = 200
 """Words, spaces and signs; longer texts are marked as a whole: comparing takes the square of their length."""
+MOST_ITEMS = 300
+"""Items; of longer lists only what came and what went is told, after what stayed."""
 LEAST_ALIKE = 0.3
 """Texts with less in common than this are marked as a whole, too: islands of equal words only confuse."""
 
@@ -46,6 +48,10 @@ def marked_words(before: str, after: str) -> tuple[list[Part], list[Part]]:
 def marked_items(before: list[str], after: list[str]) -> list[Item]:
     """Return the items of two lists in their order, each with its sign; one that only moved is in both."""
     left, right = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    if max(len(before), len(after)) > MOST_ITEMS:
+        stayed = (Counter(before) & Counter(after)).elements()
+        signed = [("", stayed), ("-", left.elements()), ("+", right.elements())]
+        return [Item(sign, text) for sign, texts in signed for text in texts]
     items = []
     for code, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if code == "equal":

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
+from django.utils import timezone
 
 from accounts.models import User
 
 from .models import DisplayPreference
-from .periods import CUSTOM
 from .tables import EntryTable
 
 CHOICES = {"density": ("comfortable", "compact"), "time": ("absolute", "relative"), "sort": ("desc", "asc")}
@@ -107,13 +108,10 @@ def mistakes_in(query: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def with_own_zone(query: QueryDict, preference: DisplayPreference) -> QueryDict:
-    """Return the query in the zone that the person chose, where it names none and is not the same days for all."""
-    if not preference.zone or query.get("tz") or _is_custom(query):
-        return query
-    completed = query.copy()
-    completed["tz"] = preference.zone
-    return completed
+def enter_own_zone(preference: DisplayPreference) -> None:
+    """Show times in the zone that the person chose for the log, from here to the end of the request."""
+    if preference.zone:
+        timezone.activate(ZoneInfo(preference.zone))
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -133,8 +131,3 @@ def _named(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _values(query: Mapping[str, Any], name: str) -> list[str]:
     return query.getlist(name) if isinstance(query, QueryDict) else [query[name]]
-
-
-def _is_custom(query: Mapping[str, Any]) -> bool:
-    dates = query.get("from") or query.get("to")
-    return query.get("range") == CUSTOM or (not query.get("range") and bool(dates))

@@ -19,7 +19,7 @@ from controlcenter.operations import Operation
 
 from .comparing import compare, is_comparable, others_of, resource_of
 from .details import Details
-from .display import Display, preference_of, with_own_zone
+from .display import Display, enter_own_zone, preference_of
 from .filters import EntryFilterSet
 from .models import Entry
 from .naming import Live, things_in
@@ -110,9 +110,10 @@ class Log:
         self.kept_since: datetime = member.account.kept_since(timezone.now())
         self.entries: EntryQuerySet = Entry.objects.visible_to(member).since(self.kept_since)
         preference = preference_of(member.user)
-        self.filters = EntryFilterSet(with_own_zone(request.GET, preference), member, self.kept_since)
+        enter_own_zone(preference)
+        self.filters = EntryFilterSet(request.GET, member, self.kept_since)
         if not self.filters.is_valid():
-            self.filters = EntryFilterSet(with_own_zone(QueryDict(), preference), member, self.kept_since)
+            self.filters = EntryFilterSet(QueryDict(), member, self.kept_since)
             self.filters.is_valid()
         self.zone = self.filters.chosen["period"].zone
         self.ascending = Display.of(self.filters.data, preference).ascending

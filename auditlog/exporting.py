@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -18,7 +18,7 @@ from .export_formats import Format
 from .exports import Export
 from .listing import count_label
 from .looks import Look
-from .manifests import manifest_of, manifests_of
+from .manifests import manifests_of
 from .models import Entry
 from .view_pages import closed_to, told
 
@@ -47,8 +47,9 @@ def export(request: HttpRequest, member: Member) -> HttpResponse:
     """
     with attempting(Operation.LOG_EXPORT, account_id=member.account_id) as attempt:
         require(member, Permission.EXPORT_LOG)
-        if closed := closed_to(member):
-            return closed
+        if not member.account.plan.audit_log:
+            attempt.refuse("plan_required", f"The {member.account.plan} plan does not include exporting the log.")
+            return redirect("logs", member.account.slug)
         look = Look(request, member)
         wanted = request.POST.get("format", "")
         if request.method != "POST":
@@ -105,10 +106,10 @@ def manifest(request: HttpRequest, member: Member, export_id: str) -> HttpRespon
     """What the log says of one export: what it holds, and the SHA-256 of its bytes."""
     if closed := closed_to(member):
         return closed
-    entries = _exports(member).with_target("export", export_id).order_by("id").select_related("subject")
-    if not (found := list(entries[:2])):
+    entries = _exports(member).with_target("export", export_id).newest_first().select_related("subject")
+    if not (found := manifests_of(entries[:2])):
         raise Http404
-    response = JsonResponse(manifest_of(found).as_json(), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response = JsonResponse(found[0].as_json(), json_dumps_params={"indent": 2, "ensure_ascii": False})
     response["Content-Disposition"] = f'attachment; filename="{export_id}-manifest.json"'
     return response
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 from psycopg import ClientCursor, Cursor
 
@@ -115,7 +115,8 @@ class Export:
         try:
             with transaction.atomic():
                 record_events([self._event(outcome, "ended", code, sentence if code else "")])
-        except NotRecorded:  # What has left can't be called back. Its first entry stays without a second.
+        except (NotRecorded, DatabaseError, InterfaceError):
+            # What has left can't be called back. Its first entry stays without a second.
             log.critical("end of export %s NOT recorded: %s", self.id, outcome, exc_info=True)
 
     def _event(self, told: dict[str, Any], kind: str = "", code: str = "", failure: str = "") -> Event:

@@ -5,6 +5,7 @@ itself: one sees what else could be chosen beside it.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,14 +15,16 @@ from django.db import connection
 
 from controlcenter.operations import Operation
 
-from .fields import FIELDS, STATUSES
-from .filters import EntryFilterSet
+from .fields import FAMILIES, FIELDS, STATUSES
+from .filters import NARROWING, EntryFilterSet
 from .models import ACTOR_KINDS
 from .querysets import COUNT_LIMIT, EntryQuerySet
 
 SHOWN = 6
 """Values of a field that are seen at once; the rest opens."""
 MOST = 60
+MOST_OF = {"operation": 200, "type": 500}
+"""Of these all are needed: they are added up."""
 COLUMNS = (
     "id",
     "app_id",
@@ -88,10 +91,13 @@ class Facet:
     """One field, and what can be chosen of it."""
 
     name: str
+    """What an address calls the field."""
     label: str
     choices: list[Choice] = field(default_factory=list)
     typed: str = ""
     """What can be typed, beside the values listed."""
+    key: str = ""
+    """What tells it from another facet of the same field."""
 
     @property
     def first(self) -> list[Choice]:
@@ -110,17 +116,27 @@ class Facet:
 
 
 def facets_of(filters: EntryFilterSet) -> dict[str, Any]:
-    """Return what the rail shows: one query. Nothing for a filter that is wrong."""
+    """Return what the rail shows: one query. Of a filter that is wrong nothing but what was asked for, to be kept."""
     if not filters.is_valid():
-        return {"facets": []}
+        asked = [(name, value) for name in NARROWING if name != "app" for value in filters.data.getlist(name)]
+        return {"facets": [], "unlisted": asked}
     rows, capped = _count(filters, tuple(COUNTED))
     facets = [_facet(filters, name, rows, name in capped) for name in (*COUNTED, "request")]
+    facets[1:2] = _families_apart(facets[1])
     listed = {parameter for facet in facets if facet.choices for parameter in (facet.name, f"-{facet.name}")}
     return {
         "facets": [facet for facet in facets if facet.choices or facet.typed],
         "unlisted": [pair for pair in filters.pairs if pair[0] not in listed],
         "counted": f"{COUNT_LIMIT:,}" if capped else "",
     }
+
+
+def _families_apart(operations: Facet) -> list[Facet]:
+    """Return the facet of operations as two: families of them, and each by itself."""
+    families = [choice for choice in operations.choices if choice.value in FAMILIES]
+    each = [choice for choice in operations.choices if choice.value not in FAMILIES]
+    family = Facet(operations.name, "Operation family", families, key="family")
+    return [family, Facet(operations.name, operations.label, each)]
 
 
 def facet_of(filters: EntryFilterSet, name: str) -> Facet:
@@ -174,7 +190,7 @@ def _count_of(facet: str, table: str, account_id: int) -> str:
     name = NAMED.get(facet, "NULL").format(account=int(account_id)) if facet in NAMED else "NULL"
     return (
         f"(SELECT '{facet}', {value}, {name}, count(*) FROM {table} AS newest WHERE {value} IS NOT NULL"  # noqa: S608
-        f" GROUP BY {value} ORDER BY count(*) DESC, 2 LIMIT {MOST if facet != 'type' else 500})"
+        f" GROUP BY {value} ORDER BY count(*) DESC, 2 LIMIT {MOST_OF.get(facet, MOST)})"
     )
 
 
@@ -184,15 +200,21 @@ def _choices(filters: EntryFilterSet, name: str, rows: list[Row], capped: bool) 
     counted = {value: (label, count) for value, label, count in _values(filters, name, rows)}
     for value in [*included, *excluded, *(value for value in counted if value not in {*included, *excluded})]:
         label, count = counted.get(value, ("", 0))
+        unknown = value not in counted and (len(rows) >= MOST or _is_group(name, value))
         yield Choice(
             value,
             label or FIELDS[name].shown(filters.scope, value),
-            f"{count:,}{'+' if capped and count else ''}",
+            "" if unknown else f"{count:,}{'+' if capped and count else ''}",
             value in included,
             value in excluded,
             filters.dropping(name, value) if value in included else filters.including(name, value),
             filters.dropping(f"-{name}", value) if value in excluded else filters.excluding(name, value),
         )
+
+
+def _is_group(name: str, value: str) -> bool:
+    """Whether a value stands for several that are counted each by itself."""
+    return name == "ip" and "/" in value
 
 
 def _values(filters: EntryFilterSet, name: str, rows: list[Row]) -> Iterator[tuple[str, str, int]]:
@@ -202,7 +224,12 @@ def _values(filters: EntryFilterSet, name: str, rows: list[Row]) -> Iterator[tup
             counts = {value == "true": count for value, _, count in rows}
             yield from ((status, "", counts.get(status == "success", 0)) for status in STATUSES)
         case "operation":
-            yield from ((Operation(int(value)).name, "", count) for value, _, count in rows)
+            operations = [(Operation(int(value)), count) for value, _, count in rows]
+            families = Counter[str]()
+            for operation, count in operations:
+                families[operation.family.name.lower()] += count
+            yield from ((family, "", count) for family, count in families.most_common())
+            yield from ((operation.name, "", count) for operation, count in operations)
         case "actor_type":
             yield from ((str(KINDS[int(value)]), "", count) for value, _, count in rows)
         case "type":

@@ -76,7 +76,7 @@ def _actor(scope: "Scope", value: str) -> str:
     if found := scope.person(value):
         return found.slug
     remedy = "Write a person's ID or e-mail address."
-    raise unknown("actor", value, scope.nearest_people(), remedy, "in this account or its log")
+    raise unknown("actor", value, scope.nearest_people, remedy, "in this account or its log")
 
 
 def _person_shown(scope: "Scope", value: str) -> str:

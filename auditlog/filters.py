@@ -26,6 +26,8 @@ PAGE_PARAMETERS = ("before", "after", "event", "panel", "sort", "col", "density"
 """How a page is drawn, and which; no part of what is looked for."""
 NARROWING = tuple(f"{minus}{name}" for name in FIELDS for minus in ("", "-"))
 MOST_VALUES = 100
+MOST_PROBLEMS = 5
+"""Told of one field at once: to find what was meant takes a while for each."""
 NOTHING_TYPED = Query([], [])
 
 Pairs = list[tuple[str, str]]
@@ -84,6 +86,8 @@ class ValuesField(forms.Field):
                 cleaned[self._kept(value)] = None
             except ValidationError as error:
                 problems += [self.asked.column_of(self.parameter, value) + message for message in error.messages]
+            if len(problems) == MOST_PROBLEMS:
+                break
         if problems:
             raise ValidationError(problems)
         return list(cleaned)
@@ -206,7 +210,9 @@ class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     def filter_query(self) -> Pairs:
         """Return the filters as query parameters in a fixed order, defaults left out."""
         if not self.is_valid():
-            return [(name, value) for name in self.data for value in self.data.getlist(name)]
+            typed = [] if self.asked.typed is None else [(BAR, self.asked.typed)]
+            kept = [name for name in self.data if not typed or name not in NARROWING]
+            return typed + [(name, value) for name in kept for value in self.data.getlist(name) if value]
         return [*self.pairs, *self.chosen["period"].as_query().items()]
 
     @property

@@ -46,10 +46,15 @@ def fold_rows(rows: Sequence[Row], entries: Sequence[Entry]) -> bool:
 
 def _of_one_request(entries: Sequence[Entry], start: int) -> int:
     """Return where the entries of the same request end."""
-    request_id, end = entries[start].request_id, start + 1
-    while request_id and end < len(entries) and entries[end].request_id == request_id:
+    request, end = _request(entries[start]), start + 1
+    while entries[start].request_id and end < len(entries) and _request(entries[end]) == request:
         end += 1
     return end
+
+
+def _request(entry: Entry) -> tuple[Any, ...]:
+    """What entries of one request share. Its id alone won't do: whoever asks may choose that."""
+    return entry.request_id, entry.actor_id, entry.actor_kind, entry.token, entry.source_ip
 
 
 def _alike(entries: Sequence[Entry], start: int) -> int:

@@ -76,9 +76,10 @@ def _read_field(text: str, term: "re.Match[str]", query: Query) -> int:
         if value["open"]:
             query.problems.append(_not_closed(value.start()))
             return len(text)
-        values += 1
-        if known:
-            query.terms.append(Term(name, _value(value), bool(term["minus"]), value.start() + 1))
+        if text_of := _value(value).strip():
+            values += 1
+            if known:
+                query.terms.append(Term(name, text_of, bool(term["minus"]), value.start() + 1))
         position = value.end()
         if not text.startswith(",", position):
             break
@@ -100,6 +101,8 @@ def _read_text(text: str, term: "re.Match[str]", query: Query) -> int:
         return len(text)
     if value := _value(word).strip():
         query.terms.append(Term("text", value, bool(term["minus"]), start + 1))
+    else:
+        query.problems.append(f"Column {start + 1}: there is nothing between the quotes. Write a text there.")
     return word.end()
 
 

@@ -14,7 +14,7 @@ from accounts.roles import Permission, Reach, Role
 from accounts.time_zones import UTC
 
 from .chips import chips_of
-from .display import Display, asked_in, preference_of, with_own_zone
+from .display import Display, asked_in, enter_own_zone, preference_of
 from .display_menu import display_of
 from .facets import facets_of
 from .fields import FIELDS
@@ -41,7 +41,8 @@ class Listing:
         self.now = timezone.now()
         self.kept_since = self.account.kept_since(self.now)
         preference = preference_of(member.user)
-        self.filters = EntryFilterSet(with_own_zone(request.GET, preference), member, self.kept_since)
+        enter_own_zone(preference)
+        self.filters = EntryFilterSet(request.GET, member, self.kept_since)
         self.views = ViewMenu(member)
         self.filters.everything = self.views.everything
         self.display = Display.of(self.filters.data, preference)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Member
 
-from .display import Display, asked_in, preference_of, with_own_zone
+from .display import Display, asked_in, enter_own_zone, preference_of
 from .filters import EntryFilterSet
 from .periods import Period
 
@@ -25,7 +25,8 @@ class Look:
         preference = preference_of(member.user)
         self.member = member
         self.kept_since = member.account.kept_since(timezone.now())
-        self.filters = EntryFilterSet(with_own_zone(request.GET, preference), member, self.kept_since)
+        enter_own_zone(preference)
+        self.filters = EntryFilterSet(request.GET, member, self.kept_since)
         self.display = Display.of(self.filters.data, preference)
         self.valid: bool = self.filters.is_valid()
 

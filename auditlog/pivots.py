@@ -43,12 +43,10 @@ class Pivots:
         ]
 
     def around(self, entry: Entry, name: str, value: str, what: str) -> Link:
-        """Return the way to entries with this value ("by this actor") a quarter of an hour before and after."""
+        """Return the way to all with this value ("by this actor") a quarter of an hour before and after."""
         minute = entry.time.replace(second=0, microsecond=0)
         period = Period.between(minute - AROUND, minute + AROUND + MINUTE, self.period.zone)
-        return Link(
-            "clock", f"15 minutes before and after, {what}", self._address(self._with(name, value), period, entry)
-        )
+        return Link("clock", f"15 minutes before and after, {what}", self._address([(name, value)], period, entry))
 
     def to_history(self, target: str, what: str) -> Link:
         """Return the way to all entries of a resource, whatever is filtered now."""

@@ -83,7 +83,7 @@ class Row:
         self.ago = ""
         """How long ago it was, where times are shown so."""
         resource = event["targets"][0] if event["targets"] else {"id": "", "type": ""}
-        self.resource, self.resource_kind = resource["id"], resource["type"].replace("_", " ").capitalize()
+        self.resource, self.resource_kind = resource.get("id", ""), resource["type"].replace("_", " ").capitalize()
         self.app: str = event["app"]["name"] if event["app"] else ""
         self.request_id = entry.request_id
         self.success = entry.success

@@ -166,15 +166,16 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def mentioning(self, *texts: str, excluded: bool = False) -> Self:
         """Entries in whose sentences, names, ids and changed values each of some texts stands; or none of them.
 
-        The whole body is looked through first, which is quick, and taken apart only where the text is in it.
+        The whole body is looked through first, which is quick, and taken apart only where the text is in it. Looks at
+        the log are passed over: each search would find the entries of itself.
         """
         entries = self
         for text in texts:
             anywhere, said = (f"%{_like(part)}%" for part in (json.dumps(text, ensure_ascii=False)[1:-1], text))
             mentioned = RawSQL(
-                "(lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
+                "(auditlog_entry.operation <> %s AND lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
                 " AND auditlog_text(auditlog_entry.body) ILIKE %s)",
-                (anywhere, said),
+                (int(Operation.LOG_VIEW), anywhere, said),
                 models.BooleanField(),
             )
             entries = entries._narrowed(models.Q(mentioned), excluded)

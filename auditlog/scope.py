@@ -105,9 +105,9 @@ class Scope:
         """Who is asked for, by user id or e-mail address; nobody of whom the member could not know."""
         if not (asked := [text.lower() for text in self._actors if "\x00" not in text]):
             return
-        acted = Entry.objects.visible_to(self.member).filter(actor_id=OuterRef("user_id"))
-        member = Member.objects.filter(account=self.account, user=OuterRef("user_id"))
-        named = Subject.objects.filter(Q(slug__in=asked) | Q(email__in=asked), Exists(acted) | Exists(member))
+        # Names are kept once for all accounts: only those that stand in entries the member may read are known here.
+        acted = self.entries.filter(actor_id=OuterRef("user_id"), subject=OuterRef("pk"))
+        named = Subject.objects.filter(Exists(acted), Q(slug__in=asked) | Q(email__in=asked))
         yield _people(named, "", "user_id").order_by("-pk")[:MOST]
         members = Member.objects.filter(account=self.account)
         yield _people(members.filter(Q(user__slug__in=asked) | Q(user__email__in=asked)), "user__", "user_id")
@@ -131,9 +131,10 @@ class Scope:
             person = Person(slug, name.strip() or slug, frozenset([user_id]))
             for text in (slug, email):
                 known = people.get(text)
-                people[text] = person._replace(user_ids=known.user_ids | person.user_ids) if known else person
+                people[text] = known._replace(user_ids=known.user_ids | person.user_ids) if known else person
         return people
 
+    @cached_property
     def nearest_people(self) -> list[str]:
         """Return the user ids of the account's members, to find the one that was meant."""
         return list(self.account.members.order_by("pk").values_list("user__slug", flat=True)[:MOST])

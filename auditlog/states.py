@@ -9,6 +9,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.urls import reverse
 
+from accounts.roles import Permission, Reach
+
 from .chips import chips_of
 from .fields import FIELDS
 from .ids import time_of
@@ -70,6 +72,14 @@ def _nothing(listing: "Listing") -> dict[str, str]:
     filters, period = listing.filters, listing.period
     steps = list(_steps(listing))
     newest = _newest_of([entries for entries, *_ in steps])
+    if newest[-1] is None and listing.member.reach(Permission.READ_LOG) is Reach.OWN:
+        return _state(
+            "empty",
+            "Nothing is recorded of you yet",
+            "What you do will stand here. What others do is not shown to your role.",
+            "Go to apps",
+            reverse("apps", args=[listing.account.slug]),
+        )
     if newest[-1] is None:
         return _state(
             "empty",

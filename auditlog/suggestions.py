@@ -41,8 +41,8 @@ class Candidate(NamedTuple):
 
 def suggestions_for(member: Member, data: QueryDict, kept_since: Any) -> dict[str, Any]:
     """Return what could be written at the cursor: at most three queries."""
-    text = data.get(BAR, "")
-    cursor = int(at) if (at := data.get("at", "")).isdecimal() else len(text)
+    text = data.get(BAR, "").replace("\0", "")
+    cursor = int(at[:6]) if (at := data.get("at", "")).isdecimal() else len(text)
     here = unfinished(text, cursor)
     rest = data.copy()
     rest[BAR] = f"{here.before.rpartition(' ')[0]} {here.after}"

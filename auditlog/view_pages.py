@@ -113,9 +113,10 @@ def view_edit(request: HttpRequest, member: Member, view_slug: str) -> HttpRespo
 @require_http_methods(CHANGES)
 def view_replace(request: HttpRequest, member: Member, view_slug: str) -> HttpResponse:
     """Have a view show what the address asks for. Its name, its address and who finds it stay."""
-    view, look = _changeable(request, member, view_slug), Look(request, member)
+    view = _changeable(request, member, view_slug)
     if closed := closed_to(member, SAVE):
         return closed
+    look = Look(request, member)
     if request.method != "POST" and not look.valid:
         return redirect(look.address)
 

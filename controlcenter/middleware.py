@@ -11,6 +11,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from .api import finished
 from .calls import identify, is_call
@@ -47,10 +48,13 @@ class ContextMiddleware:
             raise BadRequest("There is a NUL in the address.")
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Tell the person that nothing was changed, because the log could not record it."""
-        if not isinstance(exception, NotRecorded):
-            return None
-        return render(request, "503.html", {"request_id": request.id}, status=503)  # type: ignore[attr-defined]
+        """Tell the person that nothing was changed, because the log could not record it; or that it took too long."""
+        context = {"request_id": request.id}  # type: ignore[attr-defined]
+        if isinstance(exception, NotRecorded):
+            return render(request, "503.html", context, status=503)
+        if isinstance(exception.__cause__, QueryCanceled):
+            return render(request, "too_slow.html", {**context, "back_url": request.path}, status=503)
+        return None
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -115,3 +115,16 @@ def test_a_refusal_stays_one_when_it_can_not_be_recorded(
     with log_that_refuses():
         assert page.get("/@acme/plan/").status_code == 403
     assert "failure entry NOT recorded: ORGANIZATION_PLAN_CHANGE" in caplog.text
+
+
+def test_a_look_that_takes_too_long(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dawdle(*_: object) -> dict[str, Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '50ms'")
+            cursor.execute("SELECT pg_sleep(5)")
+        return {}
+
+    monkeypatch.setattr("auditlog.listing.histogram_of", dawdle)
+    response = page.get("/@acme/teams-and-logs/?text=rare")
+    assert_error(response, 503, "This takes too long")
+    assert 'href="/@acme/teams-and-logs/"' in response.content.decode()

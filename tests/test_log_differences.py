@@ -1,5 +1,7 @@
 """What differs: words of texts, items of lists."""
 
+from collections import Counter
+
 from auditlog.differences import MOST_WORDS, Item, Part, marked_items, marked_words
 
 
@@ -58,3 +60,9 @@ def test_items_of_lists_came_went_and_stayed() -> None:
 def test_an_item_that_only_moved_neither_came_nor_went() -> None:
     assert [item.sign for item in marked_items(["a", "b"], ["b", "a"])] == ["", ""]
     assert marked_items(["a", "a"], ["a"]) == [Item("", "a"), Item("-", "a")]
+
+
+def test_long_lists_are_told_at_once() -> None:
+    before, after = ["x", "y"] * 10_000, ["y", "x"] * 9_000 + ["z"]
+    items = marked_items(before, after)  # The matcher would take minutes.
+    assert Counter(item.sign for item in items) == {"": 18_000, "-": 2_000, "+": 1}

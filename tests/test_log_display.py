@@ -327,6 +327,7 @@ def test_links_keep_how_the_page_is_shown(page: Client) -> None:
 
 
 def test_it_costs_no_query(page: Client, people: People) -> None:
+    queries_for(page, URL)
     plain = queries_for(page, URL)
     save(page, density="compact", col=["who", "what", "request"], time="relative", sort="asc")
     assert queries_for(page, URL) == plain

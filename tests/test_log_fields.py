@@ -20,7 +20,7 @@ from auditlog.recorder import record_events
 from controlcenter.context import ANONYMOUS, SYSTEM, Context, Where, acting_as
 from controlcenter.operations import Operation
 
-from .factories import People, make_people
+from .factories import AccountFactory, People, make_people
 from .history import LONG_AGO, member_with, shown, sign_in_long_ago, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -169,7 +169,7 @@ def test_people_of_other_accounts_are_unknown_also_as_a_suggestion(varied: Peopl
 
 
 def counts_of(response: Any, name: str) -> dict[str, str]:
-    facet = next(facet for facet in response.context["facets"] if facet.name == name)
+    facet = next(facet for facet in response.context["facets"] if (facet.key or facet.name) == name)
     return {choice.label: choice.entries for choice in facet.choices}
 
 
@@ -177,6 +177,12 @@ def test_facets_count_what_is_shown(varied: People, page: Client) -> None:
     response = page.get(f"{URL}?-operation=log")
     assert counts_of(response, "status") == {"Success": "3", "Failure": "2"}
     assert counts_of(response, "operation")["Models deleted"] == "1"
+    assert counts_of(response, "family") == {
+        "The log itself (all)": "0",
+        "Models (all)": "2",
+        "Workflows (all)": "2",
+        "Users (all)": "1",
+    }
     assert counts_of(response, "type") == {"Model": "2", "Workflow": "2", "User": "1"}
     assert counts_of(response, "actor") == {"Olga Owner": "2", "Max Member": "1"}
     assert counts_of(response, "token") == {"night build": "1"}
@@ -288,3 +294,35 @@ def test_only_what_has_more_is_said_to_have_more(people: People, page: Client, m
     response = page.get(f"{URL}?actor=max")
     assert counts_of(response, "status") == {"Success": "1", "Failure": "0"}
     assert counts_of(response, "actor")["Olga Owner"].endswith("+")
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "label"),
+    [("ip=203.0.113.0/24", "ip", "203.0.113.0/24"), ("ip=10.0.0.0/8", "ip", "10.0.0.0/8")],
+)
+def test_what_stands_for_several_is_not_said_to_be_none(
+    varied: People, page: Client, query: str, name: str, label: str
+) -> None:
+    assert counts_of(page.get(f"{URL}?{query}"), name)[label] == ""
+
+
+def test_a_wrong_filter_is_kept_by_the_form_of_apps_and_dates(varied: People, page: Client) -> None:
+    content = page.get(f"{URL}?operation=MODEL_DELTE&-actor=max").content.decode()
+    assert '<input type="hidden" name="operation" value="MODEL_DELTE" form="f">' in content
+    assert '<input type="hidden" name="-actor" value="max" form="f">' in content
+
+
+def test_a_name_borne_elsewhere_is_unknown_here(people: People, page: Client) -> None:
+    there = AccountFactory(slug="elsewhere")
+    with acting_as(people.member.as_actor(), at=LONG_AGO):
+        write(there, people.member, [("There", NOW)])
+    people.member.email = "max.new@acme.example"
+    with acting_as(SYSTEM, at=LONG_AGO):
+        people.member.save()
+    assert "There is no actor “max@acme.example”" in text_of(page.get(f"{URL}?actor=max@acme.example"))
+    assert page.get(f"{URL}?actor=max.new@acme.example", follow=True).context["form_errors"] == []
+
+
+@pytest.mark.parametrize("text", ["actor:\x00", "ab\x00", "actor:" + "a" * 3000])
+def test_it_proposes_nothing_for_what_can_be_nothing(varied: People, page: Client, text: str) -> None:
+    assert page.get(f"{URL}suggestions/", {"q": text, "at": "9" * 5000}).status_code == 200

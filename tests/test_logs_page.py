@@ -287,7 +287,8 @@ def test_a_log_without_entries_leads_to_the_first(people: People, client: Client
     user = member_with(Role.ORGANIZATION_USER, people.acme)
     sign_in_long_ago(client, user)
     response = client.get(URL)
-    assert "Nothing is recorded yet" in text_of(response)
+    assert "Nothing is recorded of you yet" in text_of(response)
+    assert "What others do is not shown to your role." in text_of(response)
     assert response.context["state_action_url"] == "/@acme/apps/"
 
 

@@ -58,6 +58,9 @@ def test_it_knows_where_each_value_stands() -> None:
         ('status:failure "quota', "Column 16: the quote that opens here is not closed."),
         ("status: failure", "Column 1: status: has no value. success or failure."),
         ("-range:7d", "there is no field “range”"),
+        ('actor:""', "Column 1: actor: has no value."),
+        ('-operation:" "', "Column 1: operation: has no value."),
+        ('status:failure ""', "Column 16: there is nothing between the quotes."),
     ],
 )
 def test_it_names_a_slip_with_its_column(text: str, problem: str) -> None:

@@ -71,8 +71,10 @@ function turnTo(date) {
   const month = monthBefore(date);
   calendar.setAttribute('focused-date', single || month < calendar.getAttribute('min').slice(0, 7) ? date : month);
 }
+const times = ['from_time', 'to_time'].map((name) => find(`[name=${name}]`));
 function set(first, last) {
   [from.value, to.value] = [first, last];
+  for (const time of times) time.value = '';
   showDates();
   turnTo(last);
 }
@@ -90,11 +92,13 @@ periodPopover.addEventListener('toggle', (event) => {
 });
 calendar.addEventListener('change', () => {
   [from.value, to.value] = calendar.value.split('/');
+  for (const time of times) time.value = '';
   custom.checked = true;
   showDates();
 });
 periodPopover.addEventListener('change', (event) => {
   const input = event.target;
+  if (times.includes(input)) custom.checked = true;
   if (input === from || input === to) { custom.checked = true; showDates(); turnTo(to.value); }
   if (input.name === 'range' && input.dataset.from) set(input.dataset.from, input.dataset.to);
 });

@@ -206,16 +206,14 @@ def test_axe_finds_nothing_in_any_state(
     enter(page, people, live_server)
     for query in (
         "",
-        "?app=vision",
         "?status=failure",
-        "?text=V1",
         "?histogram=table",
         "?from=2026-11-03&to=2026-11-03",
     ):
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})
             page.goto(LOGS + query)
-            for theme in ("light", "dark"):
+            for theme in ("light", "dark") if width == 1440 else ("light",):
                 page.locator("html").evaluate(f"root => {{ root.dataset.theme = '{theme}'; }}")
                 assert axe(page) == [], (query, width, theme)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

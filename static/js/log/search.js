@@ -44,14 +44,17 @@ const keys = {
   ArrowUp: () => { if (!list.hidden) move(-1); },
   Enter: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
   Tab: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
-  Escape: () => { asked++; if (list.hidden) return false; show(false); },
+  Escape: () => { asked++; if (list.hidden) bar().blur(); else show(false); },
 };
 document.addEventListener('keydown', (event) => {
   if (event.target !== bar() || !(event.key in keys) || event.isComposing || event.shiftKey) return;
   if (keys[event.key]() !== false) { event.preventDefault(); event.stopPropagation(); }
 }, true);
 document.addEventListener('input', (event) => { if (event.target === bar()) soon(); });
-document.addEventListener('focusin', (event) => { if (event.target === bar()) soon(); });
+// Focus that comes back after a swap is nobody's wish to be told what could be written.
+let quiet = false;
+for (const name of ['pointerdown', 'keydown']) document.addEventListener(name, () => { quiet = false; }, true);
+document.addEventListener('focusin', (event) => { if (event.target === bar() && !quiet) soon(); });
 document.addEventListener('focusout', (event) => { if (event.target === bar()) { clearTimeout(waiting); asked++; show(false); } });
 document.addEventListener('submit', (event) => { if (event.target === bar().form) { clearTimeout(waiting); asked++; show(false); } }, true);
 list.addEventListener('pointerdown', (event) => {
@@ -60,9 +63,12 @@ list.addEventListener('pointerdown', (event) => {
   if (option) take(option);
 });
 // What is being typed is not replaced by the answer to what was sent before.
-let sent;
-document.addEventListener('htmx:beforeRequest', ({ detail }) => { if (detail.elt === bar().form) sent = bar().value; });
+let sent = null;
+document.addEventListener('htmx:beforeRequest', ({ detail }) => {
+  quiet = true;
+  sent = detail.elt === bar().form ? bar().value : undefined;
+});
 document.addEventListener('htmx:oobBeforeSwap', (event) => {
-  if (event.detail.target === bar() && document.activeElement === bar() && sent !== undefined && bar().value !== sent) event.preventDefault();
+  if (event.detail.target === bar() && sent !== null && bar().value !== bar().defaultValue && bar().value !== sent) event.preventDefault();
 });
 if (document.activeElement === bar()) soon();
