@@ -262,9 +262,10 @@ document.addEventListener('click', (event) => {
   toggle(row);
 });
 
-/* keys: off while typing, in menus, and when turned off; what they do is fetched with the first one */
+/* keys: off while typing, in menus, and when turned off; what they do is fetched with the first one of all */
 const sheet = find('#keys');
 const KEYS = 'jkxofadlc/?';
+document.addEventListener('keydown', () => { import(sheet.dataset.source).catch(() => {}); }, { once: true, capture: true });
 document.addEventListener('keydown', async (event) => {
   const busy = event.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, pre, [contenteditable], [popover]:popover-open, dialog');
   const named = ['ArrowLeft', 'ArrowRight', 'Escape'].includes(event.key);

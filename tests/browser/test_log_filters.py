@@ -206,3 +206,27 @@ def test_axe_finds_nothing(logs: Page, axe: Callable[[Page], list[str]], theme: 
     logs.goto(LOGS)
     logs.get_by_role("button", name="Filters").click()
     assert axe(logs) == []
+
+
+def test_times_of_a_range_stay_when_a_facet_is_chosen(logs: Page) -> None:
+    logs.goto(f"{LOGS}?from=2026-11-22T15:00&to=2026-11-22T15:29")
+    logs.get_by_role("checkbox", name="Failure").check()
+    expect(logs.locator(".ev")).to_have_count(1)
+    assert query(logs) == "status=failure&from=2026-11-22T15%3A00&to=2026-11-22T15%3A29"
+
+
+def test_a_second_choice_made_before_the_first_is_answered_counts(logs: Page, browser_problems: list[str]) -> None:
+    logs.get_by_role("checkbox", name="Max Member").check()
+    logs.get_by_role("checkbox", name="Failure").check()
+    expect(logs.locator(".ev")).to_have_count(1)
+    assert query(logs) == "actor=max&status=failure"
+    browser_problems.clear()  # htmx tells the console that the first request was given up.
+
+
+def test_the_address_of_a_typo_shows_no_entries_either(logs: Page) -> None:
+    logs.locator("#q").fill("actr:max")
+    logs.keyboard.press("Enter")
+    expect(logs.get_by_text("Did you mean actor?")).to_be_visible()
+    logs.reload()
+    expect(logs.get_by_text("Did you mean actor?")).to_be_visible()
+    assert sentences(logs) == []
