@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from .fields import FIELDS
 from .filters import EntryFilterSet
+from .looks import log_address
 
 OPERATORS = {(False, False): "is", (False, True): "is any of", (True, False): "is not", (True, True): "is none of"}
 TEXT_OPERATORS = {False: "has", True: "has not"}
@@ -18,7 +19,7 @@ class Chip(NamedTuple):
     without_url: str
 
 
-def chips_of(filters: EntryFilterSet, path: str) -> list[Chip]:
+def chips_of(filters: EntryFilterSet) -> list[Chip]:
     """Return a chip for each parameter that narrows; for texts one each, as all of them have to be met."""
     chips = []
     for parameter, values in filters.narrowing.items():
@@ -31,11 +32,7 @@ def chips_of(filters: EntryFilterSet, path: str) -> list[Chip]:
         else:
             pairs = [(OPERATORS[excluded, len(values) > 1], ", ".join(names), None)]
         chips += [
-            Chip(field.label, operator, shown, _address(path, filters.dropping(parameter, value)))
+            Chip(field.label, operator, shown, log_address(filters.scope.member, filters.dropping(parameter, value)))
             for operator, shown, value in pairs
         ]
     return chips
-
-
-def _address(path: str, query: str) -> str:
-    return f"{path}?{query}" if query else path

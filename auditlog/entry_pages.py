@@ -21,6 +21,7 @@ from .comparing import compare, is_comparable, others_of, resource_of
 from .details import Details
 from .display import Display, enter_own_zone, preference_of
 from .filters import EntryFilterSet
+from .looks import log_address
 from .models import Entry
 from .naming import Live, things_in
 from .presentation import Row
@@ -141,16 +142,14 @@ class Log:
     def turning(self, found: Entry) -> dict[str, str]:
         """Return the addresses of the entries around one, and of none."""
         path = reverse("logs", args=[self.member.account.slug])
-        closed = self.filters.as_query()
         return {
             **turning(path, self.filters, found, self.ascending),
-            "panel_closed": f"{path}?{closed}" if closed else path,
+            "panel_closed": log_address(self.member, self.filters.as_query()),
         }
 
     def back_url(self, request: HttpRequest) -> str:
         """Return the address of the results that led here."""
-        path, query = reverse("logs", args=[self.member.account.slug]), request.GET.urlencode()
-        return f"{path}?{query}" if query else path
+        return log_address(self.member, request.GET.urlencode())
 
     def _url_of(self, found: Entry) -> str:
         return reverse("log-entry", args=[self.member.account.slug, found.id])

@@ -21,6 +21,7 @@ from .fields import FIELDS
 from .filters import EntryFilterSet
 from .histogram import histogram_of
 from .live import live_of
+from .looks import log_address
 from .models import Entry
 from .periods import CUSTOM, DEFAULT_PRESET, PRESETS, Period, own_zone, preset_period
 from .querysets import COUNT_LIMIT, Page
@@ -79,15 +80,11 @@ class Listing:
 
     def address(self, **page: Any) -> str:
         """Return the shortest address of this page, or of the one at another cursor."""
-        query = self.filters.as_query(**page) if page else self._query()
-        path = reverse("logs", args=[self.account.slug])
-        return f"{path}?{query}" if query else path
+        return log_address(self.member, self.filters.as_query(**page) if page else self._query())
 
     def here(self, **changes: Any) -> str:
         """Return the address of this page, with another entry open or in the panel."""
-        query = self.filters.as_query(**{**self._place, **changes})
-        path = reverse("logs", args=[self.account.slug])
-        return f"{path}?{query}" if query else path
+        return log_address(self.member, self.filters.as_query(**{**self._place, **changes}))
 
     def _query(self) -> str:
         return self.filters.as_query(**self._place)
@@ -115,7 +112,7 @@ class Listing:
             "kept": f"Entries are kept for {self.account.plan.retention_days} days.",
             "bar": self.filters.text,
             "fields": FIELDS.values(),
-            "chips": chips_of(self.filters, reverse("logs", args=[self.account.slug])),
+            "chips": chips_of(self.filters),
             "logs_url": reverse("logs", args=[self.account.slug]),
             "clear_url": self._without_filters(),
             "period_query": self.period.as_query().items(),
@@ -136,8 +133,7 @@ class Listing:
     def _without_filters(self) -> str:
         shown = asked_in(self.filters.data)
         query = urlencode([*self.period.as_query().items(), *shown]) or self.filters.everything
-        path = reverse("logs", args=[self.account.slug])
-        return f"{path}?{query}" if query else path
+        return log_address(self.member, query)
 
     def _pager(self) -> dict[str, Any]:
         entries = self.page.entries

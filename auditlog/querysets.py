@@ -14,7 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
-from accounts.models import Member, User
+from accounts.models import Member
 from accounts.roles import Permission, Reach
 from controlcenter.context import ActorType
 from controlcenter.operations import Operation
@@ -81,16 +81,6 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def by_actors(self, user_ids: Iterable[int], *, excluded: bool = False) -> Self:
         """Entries of what some people did, with tokens too; or all others."""
         return self._with_any("actor_id", user_ids, excluded)
-
-    def by_actor_named(self, *slugs: str, excluded: bool = False) -> Self:
-        """Entries of what people did, by their ids; also of who is deleted, as long as they are not erased."""
-        from .models import Subject
-
-        ids = set(User.objects.filter(slug__in=slugs).values_list("pk", "slug"))
-        gone = set(slugs) - {slug for _, slug in ids}
-        if gone:
-            ids |= set(Subject.objects.filter(slug__in=gone, user_id__isnull=False).values_list("user_id", "slug"))
-        return self.by_actors(sorted(user_id for user_id, _ in ids), excluded=excluded)
 
     def as_actor_types(self, *kinds: ActorType, excluded: bool = False) -> Self:
         """Entries of what some kinds of actors did."""

@@ -14,6 +14,7 @@ from accounts.roles import Permission, Reach
 from .chips import chips_of
 from .fields import FIELDS
 from .ids import time_of
+from .looks import log_address
 from .periods import CUSTOM, Period, preset_period
 from .querysets import EntryQuerySet
 
@@ -92,7 +93,7 @@ def _nothing(listing: "Listing") -> dict[str, str]:
     _, cause, action, url = steps[helpful]
     if not filters.narrowing:
         return _no_entries_then(listing, newest[-1])
-    chips = "; ".join(f"{chip.label.lower()} {chip.operator} {chip.value}" for chip in chips_of(filters, ""))
+    chips = "; ".join(f"{chip.label.lower()} {chip.operator} {chip.value}" for chip in chips_of(filters))
     text = f"Looked for {chips} in {period.label}, {period.zone.key}. {cause}"
     return _state("nothing", "No entries match these filters", text, action, url)
 
@@ -103,17 +104,15 @@ def _steps(listing: "Listing") -> Iterator[tuple[EntryQuerySet, str, str, str]]:
     The last one is all that the reader may see.
     """
     filters = listing.filters
-    path = reverse("logs", args=[listing.account.slug])
     dates = dict(listing.period.as_query())
     names = {parameter.lstrip("-"): None for parameter in filters.narrowing}
     for name in names if len(names) > 1 else ():
         label = FIELDS[name].label
-        query = filters.without(name)
         yield (
             filters.entries_without(name),
             f"Without {label.lower()} there are some.",
             f"Remove {label.lower()}",
-            f"{path}?{query}" if query else path,
+            log_address(listing.member, filters.without(name)),
         )
     if names:
         cause = "There are entries in these dates." if len(names) == 1 else "All filters but the dates have to go."
@@ -127,7 +126,7 @@ def _steps(listing: "Listing") -> Iterator[tuple[EntryQuerySet, str, str, str]]:
             filters.entries_without("period"),
             "There are some at other times.",
             "Look at all dates that are kept",
-            f"{path}?{urlencode([*filters.pairs, *_all_dates(listing).items()])}",
+            log_address(listing.member, urlencode([*filters.pairs, *_all_dates(listing).items()])),
         )
     yield (
         filters.scope.entries,
@@ -178,9 +177,7 @@ def _newest_of(each: list[EntryQuerySet]) -> list[datetime | None]:
 def _elsewhere(listing: "Listing", **query: str) -> str:
     """Return the address of the log with other filters, in the same zone."""
     query = {**query, "tz": listing.tz} if listing.tz else query
-    path = reverse("logs", args=[listing.account.slug])
-    text = urlencode(query) or listing.filters.everything
-    return f"{path}?{text}" if text else path
+    return log_address(listing.member, urlencode(query) or listing.filters.everything)
 
 
 def _state(state: str, title: str, text: str, action_label: str, action_url: str) -> dict[str, str]:
