@@ -265,14 +265,23 @@ document.addEventListener('click', (event) => {
 /* keys: off while typing, in menus, and when turned off; what they do is fetched with the first one of all */
 const sheet = find('#keys');
 const KEYS = 'jkxofadlc/?';
+let keysPending = 0;
 document.addEventListener('keydown', () => { import(sheet.dataset.source).catch(() => {}); }, { once: true, capture: true });
-document.addEventListener('keydown', async (event) => {
+async function act(key) {
+  keysPending += 1;
+  try {
+    const { default: carryOut } = await import(sheet.dataset.source);
+    if (key === 'Enter') document.activeElement.click(); else carryOut(key);
+  } finally { keysPending -= 1; }
+}
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && keysPending) { event.preventDefault(); act('Enter'); return; }   // meant for where they lead
   const busy = event.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, pre, [contenteditable], [popover]:popover-open, dialog');
   const named = ['ArrowLeft', 'ArrowRight', 'Escape'].includes(event.key);
   if (!(named || KEYS.includes(event.key)) || busy || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (named ? event.shiftKey || event.target.closest('[type=radio], [role=group][tabindex]') : root.dataset.shortcuts === 'off') return;
   if (!named) event.preventDefault();
-  (await import(sheet.dataset.source)).default(event.key);
+  act(event.key);
 });
 document.addEventListener('click', ({ target }) => {
   if (!target.closest('[data-open-keys]')) return;

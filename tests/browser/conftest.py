@@ -19,9 +19,6 @@ from tests.browser import chromium
 if TYPE_CHECKING:  # This file is read before Django is set up when only browser tests are asked for.
     from accounts.models import User
 
-if TYPE_CHECKING:  # This file may be read before Django is set up.
-    from accounts.models import User
-
 RESULTS = Path(__file__).resolve().parents[2] / ".test-results"
 FLAGS = [
     "--disable-gpu",
@@ -140,6 +137,7 @@ def axe() -> Callable[[Page], list[str]]:
     seen: set[tuple[str, str, str]] = set()
 
     def axe(page: Page) -> list[str]:
+        page.wait_for_load_state()  # A click may have led on.
         content = (page.url, str(page.viewport_size), page.evaluate("document.body.innerHTML"))
         options: dict[str, Any] = {"resultTypes": ["violations"]}  # To list all that is right takes most of the time.
         if content in seen:

@@ -48,11 +48,13 @@ def test_an_auditor_has_entries_checked_and_takes_the_anchor_home(
 
 def check(page: Page) -> None:
     page.get_by_role("button", name="Check these entries").click()
+    expect(page.get_by_role("status").filter(has_text="Sound")).to_be_visible()
 
 
 def check_nothing(page: Page) -> None:
     page.get_by_label("From").fill("")
-    check(page)
+    page.get_by_role("button", name="Check these entries").click()
+    expect(page.get_by_label("From")).to_have_attribute("aria-invalid", "true")
 
 
 @pytest.mark.parametrize("reach", [lambda page: None, check, check_nothing], ids=["page", "checked", "wrong"])

@@ -1,5 +1,6 @@
 """The keys of Teams & Logs, and the sheet that tells of them."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -55,6 +56,15 @@ def test_rows_are_walked_opened_and_closed(logs: Page) -> None:
     expect(logs.locator(".det")).to_be_visible()
     logs.keyboard.press("Escape")
     expect(logs.locator(".det")).to_have_count(0)
+
+
+def test_enter_waits_for_the_keys_before_it(logs: Page) -> None:
+    logs.route("**/keys*.js", lambda route: (time.sleep(0.5), route.continue_())[-1])
+    logs.locator("#apps").focus()
+    logs.keyboard.press("j")
+    logs.keyboard.press("Enter")
+    expect(logs.locator(".ev.open")).to_have_count(1)
+    expect(logs.locator("#apps-pop")).to_be_hidden()
 
 
 @pytest.mark.parametrize(
