@@ -2,7 +2,8 @@
 
     python -m tests.kill --seconds 60 --kills 20
 
-The sealer is killed as often as the server: is the log sound each time, without a gap and without an entry twice?
+The sealer and a writer are killed as often as the server, with SIGKILL: is the log sound each time, without a gap and
+without an entry twice?
 Makes a server of its own, with everything on that keeps data through a power cut, and prints its figures.
 """
 
@@ -73,16 +74,20 @@ def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
         }
         _set_up_django()
         _prepare()
-        command = [sys.executable, "-m", "tests.kill", "--folder", str(folder)]
-        writers = [subprocess.Popen([*command, "--writer", str(number)]) for number in range(WRITERS)]
+        writers = [_start_writer(number, folder) for number in range(WRITERS)]
         sealer, found, down = _start_sealer(), list[str](), list[float]()
         try:
             _start_together(folder, writers)
-            for _ in range(kills):
-                time.sleep(seconds / 2 / kills)
+            for kill in range(kills):
+                time.sleep(seconds / 3 / kills)
                 down.append(_kill(server))
                 found += verify_all()
-                time.sleep(seconds / 2 / kills)
+                time.sleep(seconds / 3 / kills)
+                writers[kill % WRITERS].kill()
+                writers[kill % WRITERS].wait()
+                found += verify_all()
+                writers[kill % WRITERS] = _start_writer(kill % WRITERS, folder)
+                time.sleep(seconds / 3 / kills)
                 sealer.kill()
                 sealer.wait()
                 found += verify_all()
@@ -96,11 +101,15 @@ def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
         return {
             "writers": WRITERS,
             "seconds": seconds,
-            "servers and sealers killed": kills,
+            "servers, writers and sealers killed": kills,
             "down for": round(max(down), 2),
             **compare(folder),
             **seal_the_rest(found),
         }
+
+
+def _start_writer(number: int, folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "tests.kill", "--folder", str(folder), "--writer", str(number)])
 
 
 def _start_sealer() -> subprocess.Popen[bytes]:
@@ -188,18 +197,18 @@ def write(number: int, folder: Path) -> None:
     from controlcenter.context import SYSTEM, NotRecorded, acting_as
 
     gone = (OperationalError, InterfaceError)
-    random = Random(number)  # noqa: S311
+    random = Random(os.getpid())  # noqa: S311
     account = Account.objects.get(slug=f"writer-{number}")
     (folder / f"ready-{number}").touch()
     while not (folder / "go").exists():
         time.sleep(0.02)
-    with (folder / f"writer-{number}.txt").open("w") as notes, acting_as(SYSTEM):
+    with (folder / f"writer-{number}.txt").open("a") as notes, acting_as(SYSTEM):
         for step in count():
             if (folder / "stop").exists():
                 break
             act = random.choices(list(ACTIONS), list(ACTIONS.values()))[0]
             try:
-                act(account, f"{number}-{step}", random, notes)
+                act(account, f"{number}-{os.getpid()}-{step}", random, notes)
             except (*gone, NotRecorded) as error:
                 if not isinstance(error.__cause__ if isinstance(error, NotRecorded) else error, gone):
                     raise
