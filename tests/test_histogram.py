@@ -286,10 +286,11 @@ def test_a_bar_leads_to_its_entries_and_keeps_the_filters(page: Client) -> None:
     first = page.get(URL + query, follow=True).context["rows"][0]
     content = page.get(f"{URL}{query}&before={first.id}&event={first.id}", follow=True).content.decode()
     met = []
-    for url, label in BAR.findall(content):
-        response = page.get(URL + html.unescape(url))
-        assert response.status_code == 200, url
-        if "1 succeeded" in label or "2 succeeded" in label:
+    for number, (url, label) in enumerate(BAR.findall(content)):
+        found = "1 succeeded" in label or "2 succeeded" in label
+        if found or number % 12 == 0:
+            response = page.get(URL + html.unescape(url))
+            assert response.status_code == 200, url
             met += shown(response)
         assert "app=vision&amp;status=success" in url
         assert "tz=Asia%2FKolkata&amp;density=compact" in url

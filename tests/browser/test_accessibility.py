@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 import time_machine
@@ -22,6 +23,7 @@ NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 LOGS = "/@acme/teams-and-logs/"
 APPS = "/@acme/apps/"
 WIDE, NARROW, NARROWEST = 1440, 390, 320
+COLOUR_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SizeCheck = Callable[[Page], list[str]]
 
 
@@ -78,7 +80,7 @@ def findings(page: Page, url: str, axe: SizeCheck, reach: Callable[[Page], None]
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(url)
         reach(page)
-        for scheme in ("light", "dark") if width == WIDE else ("light",):  # Colours do not depend on the width.
+        for scheme in COLOUR_SCHEMES if width == WIDE else COLOUR_SCHEMES[:1]:  # Colours do not depend on the width.
             page.emulate_media(color_scheme=scheme)
             found += [f"{url} {width} {scheme}: {line}" for line in axe(page)]
     page.set_viewport_size({"width": NARROWEST, "height": 900})
@@ -134,6 +136,17 @@ def open_me(page: Page) -> None:
 )
 def test_a_part_of_the_log(reach: Callable[[Page], None], people: People, enter: Enter, axe: SizeCheck) -> None:
     assert findings(enter(people.owner), LOGS, axe, reach) == []
+
+
+@pytest.mark.parametrize("reach", [open_navigation, open_apps], ids=["navigation", "apps"])
+def test_what_only_a_phone_shows(reach: Callable[[Page], None], people: People, enter: Enter, axe: SizeCheck) -> None:
+    page = enter(people.owner)
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    page.goto(LOGS)
+    reach(page)
+    for scheme in COLOUR_SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert axe(page) == []
 
 
 def test_a_full_page_of_the_log(people: People, enter: Enter, axe: SizeCheck) -> None:

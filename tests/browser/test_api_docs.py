@@ -5,18 +5,22 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_accessibility import COLOUR_SCHEMES
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 320)])
-def test_axe_finds_nothing(page: Page, axe: Callable[[Page], list[str]], scheme: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+def test_axe_finds_nothing(page: Page, axe: Callable[[Page], list[str]]) -> None:
     page.goto("/v2/docs")
+    # One template draws all operations, so some stand for all: axe takes half a minute for the whole page.
+    page.evaluate("document.querySelectorAll('article').forEach((each, n) => { if (n % 9) each.remove(); })")
     for summary in page.locator("summary").all()[:4]:
         summary.click()
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for scheme in COLOUR_SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert axe(page) == []
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_the_contents_lead_to_an_operation(page: Page) -> None:

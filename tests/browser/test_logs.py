@@ -206,9 +206,10 @@ def test_a_link_swaps_the_results_and_the_pickers_follow(logs: Page) -> None:
 def test_the_last_wish_counts(logs: Page, browser_problems: list[str]) -> None:
     logs.goto(f"{LOGS}?range=7d")
     logs.evaluate("for (const name of ['#older', '.rail [name=status]']) document.querySelector(name).click()")
-    expect(logs.locator(".rail [name=status]").first).to_be_checked()
-    logs.wait_for_timeout(500)
+    logs.wait_for_url("**/?status=success&range=7d")
+    logs.wait_for_load_state("networkidle")  # By then the first wish would have been answered, too.
     assert query(logs) == "status=success&range=7d"
+    expect(logs.locator(".rail [name=status]").first).to_be_checked()
     aborted = ("sendAbort", "afterRequest")
     assert [problem for problem in browser_problems if not any(each in problem for each in aborted)] == []
     browser_problems.clear()
