@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from controlcenter.context import SYSTEM, Where, acting_as
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
+from tests.browser.test_accessibility import COLOUR_SCHEMES
 from tests.factories import AppFactory, ModelFactory, People, make_people
 from tests.history import LONG_AGO, entries_of, session_of, the_entry, write
 

@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from auditlog import counting
 from controlcenter.context import SYSTEM, acting_as, attempting
 from controlcenter.operations import Operation
+from tests.browser.test_accessibility import COLOUR_SCHEMES
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 
