@@ -1,0 +1,88 @@
+"""Takes away what looks like a credential from text that people and programs typed into the wrong place.
+
+It knows the forms of our own secrets and of well-known ones. A password in the middle of a sentence has no form: what
+is not caught stands in docs/trust.md. Imports nothing of ours.
+"""
+
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+
+MASK = "[masked]"
+SHORTEST = 8
+"""Characters; nothing shorter is a secret by its form."""
+MOST_REMEMBERED = 10_000
+
+DIGESTS = frozenset({"sha256", "digest", "leaf", "root", "subject"})
+"""Names under which 64 hex digits are what they say, no token."""
+
+_CALLED = r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|seed)"
+_MAY_BE = r"(?i:token|sig(?:nature)?|auth(?:orization)?|key|session(?:_?id)?|cookie|code)"
+_MIXED = r"(?=[A-Za-z0-9/+]*[a-z])(?=[A-Za-z0-9/+]*[A-Z])(?=[A-Za-z0-9/+]*[0-9])"
+
+# Each begins where it can begin once only, so that the time it takes grows with the text, not with its square.
+FORMS = (
+    # Private keys, also when the end was cut off.
+    r"-----BEGIN[ +](?:[A-Z0-9]+[ +])*PRIVATE[ +]KEY-----.*?(?:-----END[ +](?:[A-Z0-9]+[ +])*PRIVATE[ +]KEY-----|\Z)",
+    # The password of an address, scheme://user:password@host; or a token in place of both.
+    r"(?<=://)[^\s:/@]*:[^\s@/]+(?=@)|(?<=://)[^\s:/@]{20,}(?=@)",
+    # What carries its name: password=…, "api_key": "…"; token=… when it is long: short ones are ids.
+    rf"(?<![A-Za-z]){_CALLED}[\"']?\s{{0,3}}[:=]\s{{0,3}}(?:\"[^\"]+|'[^']+)",
+    rf"(?<![A-Za-z]){_CALLED}[:=](?![\s\"'/])[^\s\"'&;,]{{4,}}",
+    rf"(?<![A-Za-z]){_MAY_BE}[\"']?\s?[:=]\s?[\"']?(?=[^\s\"'&;,]{{0,19}}[0-9])[^\s\"'&;,]{{20,}}",
+    # Headers that authorize.
+    r"\b(?i:Bearer|Basic|Digest|Key|Token) {1,3}(?=[^\s0-9]*[0-9])[A-Za-z0-9._~+/=-]{20,}",
+    # What we signed: the links of invitations.
+    r"(?<![\w:-])[\w-]{8,}:[A-Za-z0-9]{6}:[\w-]{20,}",
+    # Well-known prefixes: GitHub, GitLab, Slack, AWS, Google, OpenAI, Anthropic, Hugging Face, Stripe, npm, PyPI; JWT.
+    r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}",
+    r"\bhooks\.slack\.com/services/[\w/]+|\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b|\bAIza[\w-]{30,}|\bGOCSPX-[\w-]{20,}",
+    r"\bsk-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}|\b[rs]k_(?:live|test)_\w{10,}|\bwhsec_\w{16,}|\bnpm_\w{20,}|\bpypi-[\w-]{20,}",
+    r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",
+    # Stored hashes of passwords.
+    r"\b(?:argon2|pbkdf2_sha[0-9]+|bcrypt_sha[0-9]+|scrypt)\$[^\s'\"]+",
+    # By length alone: our tokens (64), cookies and CSRF (32 or 64), AWS secret keys (40), TOTP seeds (32, base 32).
+    r"(?<![A-Za-z0-9])(?<!sha256[:= ])[0-9a-f]{64}(?![A-Za-z0-9])",
+    rf"(?<![A-Za-z0-9/+]){_MIXED}(?:[A-Za-z0-9]{{64}}|[A-Za-z0-9/+]{{40}}|[A-Za-z0-9]{{32}})(?![A-Za-z0-9/+])",
+    r"(?<![A-Za-z0-9-])(?=[a-f0-9]*[g-z])(?=[a-z]*[0-9])[a-z0-9]{32}(?![A-Za-z0-9-])",
+    r"(?<![A-Za-z0-9])(?=[A-Z ]*[2-7])(?=[2-7]*[A-Z])(?:[A-Z2-7]{32}|(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})(?![A-Za-z0-9])",
+)
+_FORMS = re.compile("|".join(FORMS), re.DOTALL)
+_NAME_OF_ONE = re.compile(rf"(?:^|[_-])(?:{_CALLED}|(?i:token|authorization|cookie))$")
+_LONG_WORD = re.compile(r"[A-Za-z0-9_+=.~-]{14}|[A-Z2-7]{4} [A-Z2-7]{4} [A-Z2-7]{4} ")
+_HINTS = ("://", "pass", "pwd", "secret", "key", "credential", "seed", "$")
+"""What each form has something of, that or a long word; most texts have neither, which is seen quickly."""
+
+_harmless: set[str] = set()
+"""Texts that were looked at and hold nothing: names, addresses and user agents come again and again."""
+
+
+def masked(text: str) -> str:
+    """Return the text with ``[masked]`` in place of each credential, also of one in an address's spelling (``%3D``)."""
+    if len(text) < SHORTEST or text in _harmless:
+        return text
+    clean = text
+    if _LONG_WORD.search(text) or any(hint in text.lower() for hint in _HINTS):
+        clean = _FORMS.sub(MASK, text)
+        if "%" in text and (plain := unquote_plus(text)) != text and _FORMS.search(plain):
+            return _FORMS.sub(MASK, plain)
+    if clean == text:
+        if len(_harmless) >= MOST_REMEMBERED:
+            _harmless.clear()
+        _harmless.add(text)
+    return clean
+
+
+def masked_deep(value: Any, name: str = "") -> Any:
+    """Return a JSON value with the credentials in its texts masked, and all that stands under the name of a secret."""
+    match value:
+        case str() if _NAME_OF_ONE.search(name) and value:
+            return MASK
+        case str():
+            return value if name in DIGESTS else masked(value)
+        case dict():
+            return {masked(key): masked_deep(inner, key) for key, inner in value.items()}
+        case list() | tuple():
+            return [masked_deep(inner, name) for inner in value]
+        case _:
+            return value
