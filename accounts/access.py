@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from controlcenter.context import attempting, because
+from controlcenter.fence import within
 from controlcenter.operations import Operation
 
+from . import throttles
 from .forms.base import LONGEST_REASON
 from .models import Account, Member, Submission
 from .roles import Permission, Reach, RoleDenied
@@ -43,9 +47,11 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
             member = next((m for m in memberships_of(request) if m.account.slug == account_slug), None)
             if answer := repeated(request):  # It may be this form that ended the membership.
                 return answer
+            if member and member.account.second_factor_required and not member.user.has_second_factor:
+                return _lead_to_second_factor(request, member)
             if member:
                 request.member = member  # type: ignore[attr-defined]
-                with because(request.POST.get("reason", "")[:LONGEST_REASON]):
+                with because(request.POST.get("reason", "")[:LONGEST_REASON]), within(member.account_id):
                     return page(request, member, *args, **kwargs)
             if request.method == "POST":
                 record_turned_away(request, *_stranger(request))
@@ -71,7 +77,7 @@ def own_page(attempts: Operation | None = None) -> Callable[[OwnPage[P]], OwnPag
         def view(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            with because(request.POST.get("reason", "")[:LONGEST_REASON]):
+            with because(request.POST.get("reason", "")[:LONGEST_REASON]), within(request.user.home_id or 0):
                 return repeated(request) or page(request, *args, **kwargs)
 
         view.attempts = attempts  # type: ignore[attr-defined]
@@ -107,12 +113,31 @@ def operation_of(request: HttpRequest) -> Operation | None:
 
 
 def record_turned_away(request: HttpRequest, code: str, sentence: str) -> None:
-    """Record, in the log of the account whose page it is, that a POST was turned away before it reached the page."""
+    """Record, in the log of the account whose page it is, that a POST was turned away before it reached the page.
+
+    Of too many from one address one in each wait is: strangers must not fill somebody's log.
+    """
     match, operation = request.resolver_match, operation_of(request)
     account = Account.objects.filter(slug=match.kwargs.get("account_slug")).first() if match and operation else None
     if operation and account:
+        try:
+            throttles.count(throttles.from_here("turned-away"))
+        except throttles.Throttled as refused:
+            if not refused.first:
+                return
+            code, sentence = refused.code, refused.sentence
         with attempting(operation, account_id=account.pk) as attempt:
             attempt.refuse(code, sentence)
+
+
+def _lead_to_second_factor(request: HttpRequest, member: Member) -> HttpResponse:
+    """Lead a member who has no second factor to where it is set up, and from there to what they asked for."""
+    required = f"{member.account} requires a second factor of its members"
+    if request.method == "POST":
+        record_turned_away(request, "second_factor_required", f"{required}, and who tried has none.")
+    messages.info(request, f"{required}: set up yours to go on.")
+    query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+    return redirect(f"{reverse('you-second-factor')}?{query}")
 
 
 def _stranger(request: HttpRequest) -> tuple[str, str]:

@@ -3,13 +3,18 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -17,7 +22,9 @@ from controlcenter.admin import RecordedAdmin, refuse_if_turned_down
 from controlcenter.context import together
 from controlcenter.operations import Operation
 
-from .models import Account, Invitation, Member, Plan, Team, TeamMember, Token, User
+from .erasing import erase
+from .forms.base import ConfirmForm, sentence_of
+from .models import Account, Invitation, Member, Plan, SecondFactor, Team, TeamMember, Token, User
 
 admin.site.unregister(Group)  # Roles are the table in roles.py.
 
@@ -45,6 +52,7 @@ class AccountAdmin(RecordedAdmin):
 
     list_display = ("name", "slug", "kind", "plan", "created_at")
     list_filter = ("kind", "plan")
+    readonly_fields = ("held_at", "held_by")
     list_select_related = ("plan",)
     search_fields = ("slug", "name")
     ordering = ("slug",)
@@ -59,8 +67,24 @@ class AccountAdmin(RecordedAdmin):
         """The platform's own account stays."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.pk != Account.PLATFORM_ID)
 
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """Save; a reason puts the log on legal hold, and none releases it."""
+        if "hold_reason" in form.changed_data:
+            held = obj.hold_reason != ""
+            obj.held_at = (obj.held_at or timezone.now()) if held else None
+            obj.held_by = request.user if held and isinstance(request.user, User) else None
+        super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """An account on legal hold stands against its own deletion: the hold would go with it."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking, [*protected, *(f"{each}: on legal hold" for each in objs if each.is_on_hold)]
+
     def updating_operation(self, request: HttpRequest, target: Account | None) -> Operation:
-        """Another plan is an operation of its own."""
+        """Another plan is an operation of its own, and so is a legal hold."""
+        reason = request.POST.get("hold_reason", "").strip()
+        if target and reason != target.hold_reason:
+            return Operation.LOG_HOLD if reason else Operation.LOG_RELEASE
         if target and request.POST.get("plan") != str(target.plan_id):
             return Operation.ORGANIZATION_PLAN_CHANGE
         return self.updates
@@ -102,11 +126,11 @@ class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
 
     form = UserForm
     add_form = NewUserForm
-    list_display = ("email", "slug", "first_name", "last_name", "home", "is_active", "is_staff")
+    list_display = ("slug", "first_name", "last_name", "home", "is_active", "is_staff")
     list_filter = ("is_staff", "is_active")
     list_select_related = ("home",)
-    search_fields = ("email", "slug", "first_name", "last_name")
-    ordering = ("email",)
+    search_fields = ("=email", "slug", "first_name", "last_name")
+    ordering = ("slug",)
     filter_horizontal = ()
     autocomplete_fields = ("home",)
     readonly_fields = ("last_login", "created_at")
@@ -122,14 +146,72 @@ class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         """Show or save the form of a new user, without the transaction that Django's user admin puts around it."""
         return self.changeform_view(request, None, form_url, extra_context)
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Who was erased stays so."""
+        return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the addresses, and the one to erase somebody at."""
+        erasing = self.admin_site.admin_view(self.erase_view)
+        return [path("<path:object_id>/erase/", erasing, name="accounts_user_erase"), *super().get_urls()]
+
+    def erase_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for, or carry out, the erasing of a person."""
+        if request.method != "POST":
+            with self.access_to(request, object_id):
+                person = get_object_or_404(User, pk=unquote(object_id))
+                return self._erase_page(request, person, ConfirmForm(typed=person.slug, label="User ID"))
+        with self.attempt_with_access(request, Operation.USER_ERASE, object_id) as attempt:
+            person = self._find(request, object_id)
+            form = ConfirmForm(request.POST, typed=person.slug, label="User ID")
+            try:
+                if form.is_valid():
+                    erase(person)
+                    self.message_user(request, "The person is erased.", messages.SUCCESS)
+                    return redirect("admin:accounts_user_changelist")
+            except ValidationError as error:
+                form.add_error(None, error)
+            attempt.refuse(next(iter(form.errors.as_data().values()))[0].code or "invalid", sentence_of(form))
+            return self._erase_page(request, self._find(request, object_id), form)
+
+    def _erase_page(self, request: HttpRequest, person: User, form: ConfirmForm) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "original": person, "form": form}
+        return TemplateResponse(
+            request, "admin/accounts/user/erase.html", {**context, "title": "Erase a person", "typed": person.slug}
+        )
+
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Set somebody's password."""
         if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with self.attempt_on(self._find(request, id), Operation.USER_PASSWORD_CHANGE, id) as attempt:
+            with self.access_to(request, id):
+                return super().user_change_password(request, id, form_url)
+        with self.attempt_with_access(request, Operation.USER_PASSWORD_CHANGE, id) as attempt:
             response = super().user_change_password(request, id, form_url)
             refuse_if_turned_down(attempt, response)
         return response
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(RecordedAdmin):
+    """Second factors: one that is lost is deleted here, and its person sets up another. They can't be made or read."""
+
+    creates, updates = Operation.USER_SECOND_FACTOR_ADD, Operation.USER_UPDATE
+    deletes = Operation.USER_SECOND_FACTOR_REMOVE
+    belongs_to = "user.home"
+    named_by = ""
+
+    fields = ("user", "created_at", "codes_left")
+    list_display = ("user", "created_at", "codes_left")
+    list_select_related = ("user",)
+    search_fields = ("=user__email", "user__slug")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only who has the device can show that."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SecondFactor | None = None) -> bool:
+        """Nothing to edit."""
+        return False
 
 
 @admin.register(Member)
@@ -145,7 +227,7 @@ class MemberAdmin(RecordedAdmin):
     list_display = ("user", "account", "role", "created_at")
     list_filter = ("role",)
     list_select_related = ("user", "account")
-    search_fields = ("user__email", "user__slug", "account__slug", "account__name")
+    search_fields = ("=user__email", "user__slug", "account__slug", "account__name")
     autocomplete_fields = ("account", "user")
 
 
@@ -158,10 +240,10 @@ class InvitationAdmin(RecordedAdmin):
     named_by = ""
     fixed = ("account",)
 
-    list_display = ("email", "account", "role", "state", "expires_at")
+    list_display = ("masked_email", "account", "role", "state", "expires_at")
     list_filter = ("state", "role")
     list_select_related = ("account",)
-    search_fields = ("email", "account__slug", "account__name")
+    search_fields = ("=email", "account__slug", "account__name")
     autocomplete_fields = ("account",)
     readonly_fields = ("invited_by",)
 
@@ -213,7 +295,7 @@ class TeamMemberAdmin(RecordedAdmin):
     form = TeamMemberForm
     list_display = ("member", "team")
     list_select_related = ("member__user", "member__account", "team")
-    search_fields = ("team__slug", "member__user__email", "team__account__slug")
+    search_fields = ("team__slug", "=member__user__email", "team__account__slug")
     autocomplete_fields = ("team", "member")
 
 
@@ -229,7 +311,7 @@ class TokenAdmin(RecordedAdmin):
     fields = ("name", "slug", "account", "user", "scopes", "created_at", "last_used_at", "revoked_at")
     list_display = ("name", "slug", "user", "account", "last_used_at", "revoked_at")
     list_select_related = ("user", "account")
-    search_fields = ("slug", "name", "user__email", "account__slug")
+    search_fields = ("slug", "name", "=user__email", "account__slug")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A token is shown once, to its user: not here."""

@@ -175,7 +175,7 @@ def _in_use_by(error: ProtectedError | RestrictedError) -> str:
 def _code_of(form: forms.BaseForm) -> str:
     """Return the machine code of the failure entry: what an error calls itself, or that the form is invalid."""
     told = (
-        *("limit_reached", "conflict", "last_administrator", "not_confirmed", "expired", "in_use"),
+        *("limit_reached", "conflict", "on_hold", "last_administrator", "not_confirmed", "expired", "in_use"),
         *("answered", "other_address", "personal_account", "not_found"),
     )
     codes = {error.code for errors in form.errors.as_data().values() for error in errors}

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     MANAGE_COLLABORATORS = "manage collaborators"
     MANAGE_COMPUTE = "manage compute"
     MANAGE_ACCOUNT = "change the plan or delete the organization"
+    HOLD_LOG = "put the log on legal hold or release it"
     SEE_PLAN = "see plan and billing"
 
 
@@ -60,6 +61,7 @@ TABLE: dict[Permission, tuple[Reach, ...]] = {
     Permission.MANAGE_COLLABORATORS: (ALL,   ALL,          NO,          NO,           NO,      NO),
     Permission.MANAGE_COMPUTE:       (ALL,   ALL,          NO,          NO,           NO,      NO),
     Permission.MANAGE_ACCOUNT:       (ALL,   NO,           NO,          NO,           NO,      NO),
+    Permission.HOLD_LOG:             (ALL,   NO,           NO,          NO,           NO,      NO),
     Permission.SEE_PLAN:             (ALL,   NO,           NO,          NO,           NO,      ALL),
 }
 # fmt: on

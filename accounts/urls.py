@@ -1,14 +1,19 @@
 from django.urls import path
 
-from .views import invitations, members, organization, signing_in, tokens, you
+from .views import holds, invitations, members, organization, second_factor, signing_in, tokens, you
 
 urlpatterns = [
     path("", signing_in.home, name="home"),
     path("sign-in/", signing_in.sign_in, name="sign-in"),
+    path("sign-in/code/", signing_in.sign_in_code, name="sign-in-code"),
     path("sign-out/", signing_in.sign_out, name="sign-out"),
     path("preferences/", signing_in.preferences, name="preferences"),
     path("you/", you.profile, name="you"),
     path("you/password/", you.password, name="you-password"),
+    path("you/second-factor/", second_factor.second_factor, name="you-second-factor"),
+    path("you/second-factor/codes/", second_factor.recovery_codes, name="you-recovery-codes"),
+    path("you/second-factor/off/", second_factor.second_factor_remove, name="you-second-factor-remove"),
+    path("you/sign-out-everywhere/", you.sign_out_everywhere, name="you-sign-out-everywhere"),
     path("@<slug:account_slug>/tokens/", tokens.tokens, name="tokens"),
     path("@<slug:account_slug>/tokens/new/", tokens.token_create, name="token-create"),
     path("@<slug:account_slug>/tokens/<slug:token_slug>/edit/", tokens.token_edit, name="token-edit"),
@@ -33,6 +38,8 @@ urlpatterns = [
     path("@<slug:account_slug>/members/<slug:user_slug>/remove/", members.member_remove, name="member-remove"),
     path("@<slug:account_slug>/leave/", members.leave, name="leave"),
     path("@<slug:account_slug>/settings/", organization.settings, name="settings"),
+    path("@<slug:account_slug>/settings/hold/", holds.hold, name="hold"),
+    path("@<slug:account_slug>/settings/hold/release/", holds.release, name="hold-release"),
     path("@<slug:account_slug>/settings/delete/", organization.organization_delete, name="settings-delete"),
     path("@<slug:account_slug>/plan/", organization.plan, name="plan"),
 ]

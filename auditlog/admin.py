@@ -21,6 +21,7 @@ from accounts.models import Account
 from accounts.time_zones import UTC
 from controlcenter.admin import RecordedAdmin
 from controlcenter.context import current
+from controlcenter.fence import within
 from controlcenter.operations import Family, Operation
 
 from .deleted import DeletedAccount, account_of, deleted_accounts
@@ -34,6 +35,7 @@ from .querysets import EntryQuerySet
 from .recorder import record_events
 from .saved_views import SavedView
 from .sentences import sentence_for
+from .support import accessing
 
 PAGE_SIZE = 50
 MOST_ACCOUNTS = 20
@@ -172,11 +174,13 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not form.is_valid():
             return self._render(request, "change_list", {"form": form, "account": form.cleaned_data.get("account")})
         account, page = form.cleaned_data["account"], form.as_page()
-        found = form.entries.page(
-            PAGE_SIZE, older_than=form.cleaned_data["before"], newer_than=form.cleaned_data["after"]
-        )
+        with within(account.pk):
+            found = form.entries.page(
+                PAGE_SIZE, older_than=form.cleaned_data["before"], newer_than=form.cleaned_data["after"]
+            )
         query = urlencode({**form.as_query(), **page})
-        record_view(account, Target("filter", query, query) if query else None)
+        with accessing(request, account.pk):
+            record_view(account, Target("filter", query, query) if query else None)
         context = {
             "form": form,
             "account": account,
@@ -195,8 +199,9 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if account is None:
             raise Http404
         entries = Entry.objects.for_account(account.pk).select_related("subject")
-        entry = get_object_or_404(entries, pk=entry_id)
-        record_view(account, Target("entry", str(entry.pk), str(entry.pk)))
+        with accessing(request, account.pk), within(account.pk):
+            entry = get_object_or_404(entries, pk=entry_id)
+            record_view(account, Target("entry", str(entry.pk), str(entry.pk)))
         details = Details(entry, ZONE, _url_of(account, entry))
         return self._render(request, "details", {"account": account, "entry": details, "title": details.label})
 

@@ -79,3 +79,45 @@ def default_partition_is_empty(databases: Sequence[str] | None = None, **_: Any)
             id="auditlog.W001",
         )
     ]
+
+
+@register(Tags.database)
+def tracked_tables_are_watched(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Warn about tracked tables that can be changed past the application without an entry."""
+    from .fence.triggers import differing
+
+    try:
+        tables = sorted({table for table, _ in differing()}) if databases else []
+    except DatabaseError:  # not migrated yet
+        return []
+    if not tables:
+        return []
+    return [
+        Caution(
+            f"Changes past the application leave no entry in {', '.join(tables)}: triggers are missing, off or old.",
+            hint="Run manage.py migrate, which makes them.",
+            id="auditlog.W003",
+        )
+    ]
+
+
+@register(Tags.database)
+def the_server_is_fenced(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Warn when this process could change the log: as its owner, or as a superuser."""
+    from .fence.hardening import may_do_anything
+
+    try:
+        role = may_do_anything() if databases else ""
+    except DatabaseError:  # not migrated yet
+        return []
+    if not role:
+        return []
+    return [
+        Caution(
+            f"The database role {role} owns the audit log or is a superuser: it could change the log.",
+            hint="Right for migrate, make_partitions and harden_database, which makes roles for the rest: let servers "
+            "run as controlcenter_app, seal_log and roll_up_log as controlcenter_sealer, reap_log as "
+            "controlcenter_reaper.",
+            id="auditlog.W002",
+        )
+    ]

@@ -14,6 +14,7 @@ from django.db.models import Model as DjangoModel
 from accounts.models import Account, Invitation, User
 from accounts.roles import Role
 from controlcenter.context import Actor, Attempt, Context, current
+from controlcenter.masking import MASK
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
@@ -21,8 +22,6 @@ from .canonical import plain
 from .sentences import sentence_for
 from .subjects import Naming, refer_to
 from .tracked import Changes, Tracked, follow, row_for
-
-MASK = "[masked]"
 
 
 class Target(NamedTuple):
@@ -66,6 +65,11 @@ class Change:
     time: datetime
     context: Context = field(default_factory=current)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether anything was written that is recorded, be it no more than "" for None."""
+        return self.before != self.after
+
 
 def events_of(changes: Sequence[Change]) -> list[Event]:
     """Return one event per change; an update that changed no recorded field is none."""
@@ -97,7 +101,7 @@ def event_of_attempt(attempt: Attempt, time: datetime) -> Event:
         attempt.operation,
         attempt.account_id,
         time,
-        current(),
+        attempt.context or current(),
         app,
         targets,
         sentence=sentence_for(attempt.operation, *(names if attempt.target is not None else [attempt.name, *names])),

@@ -7,7 +7,6 @@ other, so the log itself vouches for the file: the manifest is read from them, a
 """
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +20,10 @@ from psycopg import ClientCursor, Cursor
 
 from accounts.models import Member
 from controlcenter.context import Context, NotRecorded, current
+from controlcenter.fence import tell_transaction, within
 from controlcenter.operations import Operation
 
+from . import unrecorded
 from .canonical import timestamp
 from .events import Event, Target
 from .export_formats import Format, Line, People
@@ -30,8 +31,6 @@ from .models import Entry
 from .querysets import EntryQuerySet
 from .recorder import record_events
 from .sentences import sentence_for
-
-log = logging.getLogger(__name__)
 
 BATCH = 2_000
 """Entries that are in memory at once: about 4 MB."""
@@ -101,12 +100,16 @@ class Export:
     def _lines(self, entries: EntryQuerySet) -> Iterator[list[Line]]:
         beyond: UUID | None = None
         people = People()
-        while rows := _fetch(entries.part(BATCH, beyond=beyond, ascending=self.ascending)):
+        while rows := self._part(entries, beyond):
             self.count += len(rows)
             yield people.introduce(rows)
             if len(rows) < BATCH:
                 return
             beyond = rows[-1][0]
+
+    def _part(self, entries: EntryQuerySet, beyond: UUID | None) -> list[tuple[Any, ...]]:
+        with within(self.member.account_id):  # What is streamed leaves when the page has ended.
+            return _fetch(entries.part(BATCH, beyond=beyond, ascending=self.ascending))
 
     def _end(self, code: str, sentence: str) -> None:
         outcome: dict[str, Any] = {"entries": self.count, "bytes": self.size}
@@ -117,7 +120,7 @@ class Export:
                 record_events([self._event(outcome, "ended", code, sentence if code else "")])
         except (NotRecorded, DatabaseError, InterfaceError):
             # What has left can't be called back. Its first entry stays without a second.
-            log.critical("end of export %s NOT recorded: %s", self.id, outcome, exc_info=True)
+            unrecorded.note("end of export %s NOT recorded: %s", self.id, outcome)
 
     def _event(self, told: dict[str, Any], kind: str = "", code: str = "", failure: str = "") -> Event:
         operation, label = Operation.LOG_EXPORT, self.format.label
@@ -142,7 +145,7 @@ def _fetch(entries: EntryQuerySet) -> list[tuple[Any, ...]]:
     if entries.query.is_empty():
         return []
     sql, params = entries.values_list("id", "body", "leaf", "subject_id").query.sql_with_params()
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
+    with transaction.atomic(), connection.wrap_database_errors:
+        tell_transaction()
         statement = ClientCursor(connection.connection).mogrify(sql, params)
         return Cursor(connection.connection).execute(statement.encode(), binary=True).fetchall()

@@ -17,7 +17,8 @@ from controlcenter.operations import Operation
 from . import ids
 from .canonical import canonical
 from .querysets import EntryQuerySet
-from .saved_views import SavedView as SavedView  # Django looks for models here.
+from .retention.models import Certificate as Certificate  # Django looks for models here.
+from .saved_views import SavedView as SavedView
 from .sealing.models import Anchor as Anchor
 from .sealing.models import Block as Block
 from .sealing.models import Delivery as Delivery
@@ -26,6 +27,7 @@ from .sealing.models import SealerState as SealerState
 from .sealing.models import SealingKey as SealingKey
 from .sealing.models import Stall as Stall
 from .sealing.models import Verification as Verification
+from .support import SupportAccess as SupportAccess
 
 ACTOR_KINDS = {kind: number for number, kind in enumerate(ActorType, start=1)}
 """How the column ``actor_kind`` numbers the kinds of actors; those past the second are rare, and indexed."""

@@ -69,13 +69,27 @@ def _put_strays_back(cursor: CursorWrapper) -> None:
 def default_is_empty() -> bool:
     """Say whether the partition for entries that fit in no month is empty, as it must be."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM auditlog_entry_default)")
-        return not cursor.fetchone()[0]
+        cursor.execute("SELECT has_table_privilege('auditlog_entry_default', 'SELECT')")
+        readable = cursor.fetchone() == (True,)
+        cursor.execute(
+            "SELECT NOT EXISTS (SELECT FROM auditlog_entry_default)" if readable else "SELECT NOT auditlog_has_strays()"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def name_of(month: date) -> str:
     """Return the table name of a month's partition."""
     return f"auditlog_entry_{month:%Y_%m}"
+
+
+def is_made_again(month: date) -> bool:
+    """Say whether ``make_partitions`` would make the partition of a month again."""
+    return month >= _add_months(timezone.now().astimezone(UTC).date(), -MONTHS_BEHIND)
+
+
+def month_after(month: date) -> date:
+    """Return the first day of the month after."""
+    return _add_months(month, 1)
 
 
 def _months(first: date, last: date) -> Iterator[date]:

@@ -12,11 +12,13 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 from django.dispatch import Signal
 from django.utils import timezone
 
+from accounts.erasing import person_erased
 from controlcenter.context import Attempt, attempt_failed, batch_finished, current
 from controlcenter.operations import Operation
 from controlcenter.tracking import rows_created, rows_updated
 
 from . import recorder
+from .erasure import forget_person
 from .events import Change, event_of_person, values_of
 from .tracked import row_for, tracked_models
 
@@ -30,6 +32,7 @@ def connect() -> None:
     user_logged_in.connect(record_sign_in, sender=get_user_model(), dispatch_uid="auditlog.record_sign_in")
     user_logged_out.connect(record_sign_out, sender=get_user_model(), dispatch_uid="auditlog.record_sign_out")
     attempt_failed.connect(record_failure, dispatch_uid="auditlog.record_failure")
+    person_erased.connect(forget_erased, sender=get_user_model(), dispatch_uid="auditlog.forget_erased")
     batch_finished.connect(record_batch, dispatch_uid="auditlog.record_batch")
 
 
@@ -111,6 +114,11 @@ def record_sign_out(sender: type[Model], user: Any, **_: Any) -> None:
     if user is not None:
         with transaction.atomic():
             recorder.record_events([event_of_person(Operation.USER_SIGN_OUT, user, _now())])
+
+
+def forget_erased(sender: type[Model], person: Any, **_: Any) -> None:
+    """Blank the names of somebody who is being erased."""
+    forget_person(person)
 
 
 def record_failure(attempt: Attempt, **_: Any) -> bool:

@@ -1,6 +1,5 @@
 """The only place that writes entries: one INSERT for whatever is recorded at once, in the caller's transaction."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,14 @@ from psycopg.types.json import Jsonb
 
 from controlcenter.context import Attempt, NotRecorded, current, open_batch, recording
 
+from . import unrecorded
 from .canonical import SCHEMA_VERSION, canonical, leaf_of, timestamp
 from .events import Change, Event, event_of_attempt, events_of
+from .fence.triggers import OBSERVE, Observed, observed
 from .ids import new_id
+from .masking import masked_event
 from .models import ACTOR_KINDS
 from .subjects import looked_up_once, naming_of, refer_to
-
-log = logging.getLogger(__name__)
 
 COLUMNS = {
     "id": "uuid",
@@ -52,31 +52,43 @@ def record(changes: Sequence[Change]) -> None:
     if batch is not None:
         batch.extend(changes)
     else:
-        with looked_up_once():
-            record_events(events_of(changes))
+        _record_changes(changes)
 
 
 def record_batch(batch: Sequence[Change]) -> None:
     """Record what ``together()`` collected."""
     if batch:
         require_transaction()
-        with looked_up_once():
-            record_events(events_of(batch))
+        _record_changes(batch)
 
 
-def record_events(events: Sequence[Event]) -> None:
-    """Write events in one statement; for what is no change of a tracked row. Raises as ``record``."""
+def _record_changes(changes: Sequence[Change]) -> None:
+    with looked_up_once():
+        record_events(events_of(changes), observed([change.instance for change in changes if change.is_stored]))
+
+
+def record_events(events: Sequence[Event], seen: Observed | None = None) -> None:
+    """Write events in one message to the database. Raises as ``record``.
+
+    Args:
+        seen: the rows whose changes were looked at; of any other that is changed the database makes an entry itself.
+    """
     require_transaction()
-    if not events:
+    if not events and not seen:
         return
     try:
         rows = [row_of(event, counter) for counter, event in enumerate(events)]
         recording((event.operation, row[0]) for event, row in zip(events, rows, strict=True))
+        statements: list[str] = []
+        params: list[Any] = []
+        if rows:
+            statements.append(INSERT_ONE if len(rows) == 1 else INSERT_MANY)
+            params += rows[0] if len(rows) == 1 else [list(column) for column in zip(*rows, strict=True)]
+        if seen:
+            statements.append(OBSERVE)
+            params += seen
         with connection.cursor() as cursor:
-            if len(rows) == 1:
-                cursor.execute(INSERT_ONE, rows[0])
-            else:
-                cursor.execute(INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute("; ".join(statements), params)
     except (DatabaseError, TypeError, ValueError) as error:
         transaction.set_rollback(True)
         raise NotRecorded from error
@@ -85,19 +97,18 @@ def record_events(events: Sequence[Event]) -> None:
 def record_failure(attempt: Attempt) -> bool:
     """Write the failure entry of an attempt in a transaction of its own, and say whether it could be written.
 
-    What can't be written goes to the server's own log: there is nothing left to roll back.
+    What can't be written is said and counted elsewhere: there is nothing left to roll back.
     """
     try:
         with transaction.atomic(durable=True):
             record_events([event_of_attempt(attempt, current().at or timezone.now())])
     except Exception:
-        log.critical(
+        unrecorded.note(
             "failure entry NOT recorded: %s account=%s code=%s request=%s",
             attempt.operation.name,
             attempt.account_id,
             attempt.code,
             current().where.request_id,
-            exc_info=True,
         )
         return False
     return True
@@ -113,7 +124,7 @@ def require_transaction() -> None:
 
 def row_of(event: Event, counter: int) -> tuple[Any, ...]:
     """Return an event as values of ``COLUMNS``; ``counter`` orders events of the same microsecond."""
-    entry_id = new_id(event.time, counter)
+    event, entry_id = masked_event(event), new_id(event.time, counter)
     actor = event.actor or event.context.actor
     subject = refer_to(naming_of(actor)) if actor.user_id else None
     body = canonical(_body_of(event, str(entry_id), subject.digest if subject else ""))

@@ -67,8 +67,11 @@ SENTENCES: dict[Op, str] = {
     Op.USER_TOKEN_CREATE: "Create API token[ {0}]",
     Op.USER_TOKEN_UPDATE: "Update API token[ {0}]",
     Op.USER_TOKEN_REVOKE: "Revoke API token[ {0}]",
+    Op.USER_SECOND_FACTOR_ADD: "Set up a second factor[ of user {0}]",
+    Op.USER_SECOND_FACTOR_REMOVE: "Remove the second factor[ of user {0}]",
     Op.USER_CREATE: "Create user[ {0}]",
     Op.USER_DELETE: "Delete user[ {0}]",
+    Op.USER_ERASE: "Erase a person",
     Op.COMPUTE_CLUSTER_CREATE: "Create compute cluster[ {0}]",
     Op.COMPUTE_CLUSTER_UPDATE: "Update compute cluster[ {0}]",
     Op.COMPUTE_CLUSTER_DELETE: "Delete compute cluster[ {0}]",
@@ -82,11 +85,18 @@ SENTENCES: dict[Op, str] = {
     Op.LOG_EXPORT: "Export the log[ as {1}][, filtered by {0}]",
     Op.LOG_SUPPORT_VIEW: "View the log as support staff[, filtered by {0}]",
     Op.LOG_VIEW_SAVE: "Save the log view[ {0}]",
+    Op.SUPPORT_ACCESS: "Open support access[ for ticket {0}]",
+    Op.LOG_UNATTRIBUTED_CHANGE: "Change past the application[ of {0}]",
+    Op.LOG_EXPIRE: "Remove expired entries of the log",
+    Op.LOG_HOLD: "Put the log[ of {0}] on legal hold",
+    Op.LOG_RELEASE: "Release the log[ of {0}] from legal hold",
 }
 
 OF_ONE_KIND: dict[tuple[Op, str], str] = {
     (Op.LOG_VIEW_SAVE, "updated"): "Change the log view[ {0}]",
     (Op.LOG_VIEW_SAVE, "deleted"): "Delete the log view[ {0}]",
+    (Op.SUPPORT_ACCESS, "ended"): "End support access[ for ticket {0}]",
+    (Op.USER_SIGN_OUT, "updated"): "Sign out everywhere[ as {0}]",
     (Op.LOG_EXPORT, "ended"): "Hand out the export of the log[ as {1}][, filtered by {0}]",
 }
 """Sentences of what has one operation, and happens in more than one way."""

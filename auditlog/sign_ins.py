@@ -25,6 +25,8 @@ OPERATIONS = (
     Operation.USER_SIGN_OUT,
     Operation.USER_SIGN_IN_FAILED,
     Operation.USER_PASSWORD_CHANGE,
+    Operation.USER_SECOND_FACTOR_ADD,
+    Operation.USER_SECOND_FACTOR_REMOVE,
 )
 PAGE_SIZE = 50
 

@@ -9,6 +9,7 @@ from functools import partial
 from django.db import transaction
 
 from controlcenter.context import Actor
+from controlcenter.masking import masked
 
 from .models import Subject
 
@@ -46,8 +47,9 @@ def naming_of(actor: Actor) -> Naming:
 def refer_to(naming: Naming) -> Reference:
     """Return the reference to a naming, creating its row the first time.
 
-    Costs nothing for a naming this process has met. What an unfinished transaction wrote or read is remembered only
-    once it has committed, so that a rollback leaves no reference to a row that is gone.
+    Costs nothing for a naming of a user that this process has met: once they are erased it leads to the row that was
+    blanked, as it should, and the database refuses to name them so anew. What an unfinished transaction wrote or read
+    is remembered only once it has committed, so that a rollback leaves no reference to a row that is gone.
     """
     looked_up = _looked_up.get()
     if looked_up is None:
@@ -55,6 +57,7 @@ def refer_to(naming: Naming) -> Reference:
     if known := _known.get(naming) or looked_up.get(naming):
         return known
     parts = {part: getattr(naming, part) for part in Subject.NAMING}
+    parts |= {part: masked(parts[part]) for part in ("first_name", "last_name")}
     row = Subject.objects.filter(**parts).values_list("id", "digest").first()
     if not row:
         subject = Subject(**parts)
@@ -63,7 +66,8 @@ def refer_to(naming: Naming) -> Reference:
         row = Subject.objects.filter(**parts).values_list("id", "digest").get()
     reference = Reference(*row)
     looked_up[naming] = reference
-    transaction.on_commit(partial(_remember, naming, reference))
+    if naming.user_id:  # An address alone may be erased, and be somebody's again; a user's number never is.
+        transaction.on_commit(partial(_remember, naming, reference))
     return reference
 
 
@@ -78,7 +82,7 @@ def looked_up_once() -> Iterator[None]:
 
 
 def forget() -> None:
-    """Empty the cache: after somebody was erased, and between tests."""
+    """Empty the cache: between tests."""
     _known.clear()
 
 

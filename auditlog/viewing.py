@@ -1,6 +1,5 @@
 """Looking at the log is an operation, too: who looked for what stands in it."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -8,14 +7,14 @@ from django.utils import timezone
 
 from accounts.models import Member
 from controlcenter.context import NotRecorded, current
+from controlcenter.masking import masked
 from controlcenter.operations import Operation
 
+from . import unrecorded
 from .events import Event, Target
 from .models import Entry
 from .recorder import record_events
 from .sentences import sentence_for
-
-log = logging.getLogger(__name__)
 
 VIEW_ONCE_IN = timedelta(minutes=15)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -27,7 +26,7 @@ _seen: dict[tuple[int, str], datetime] = {}
 
 def record_view(member: Member, query: str) -> None:
     """Record that somebody looked at the log through a filter: once in a while for each filter."""
-    now = current().at or timezone.now()
+    now, query = current().at or timezone.now(), masked(query)  # as the entry has it
     if not query or now - _seen.get((member.pk, query), LONG_AGO) < VIEW_ONCE_IN:
         return
     entries = Entry.objects.for_account(member.account_id).by_actor(member.user_id)
@@ -43,7 +42,7 @@ def record_view(member: Member, query: str) -> None:
             record_events([event])
         _remember(member, query, now)
     except NotRecorded:  # Nothing was changed, and reading keeps working.
-        log.critical("entry NOT recorded: %s by user %s", sentence, member.user_id, exc_info=True)
+        unrecorded.note("entry NOT recorded: %s by user %s", sentence, member.user_id)
 
 
 def _remember(member: Member, query: str, time: datetime) -> None:

@@ -6,8 +6,10 @@ Successes are recorded where the rows are written; this is about what did not co
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
@@ -17,13 +19,16 @@ from django.db import transaction
 from django.db.models import ForeignKey, Model
 from django.forms import BaseForm, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.forms.base import sentence_of
 from accounts.models import Account
 from accounts.views.signing_in import sign_out
+from accounts.views.you import proof_of_password
+from auditlog.support import SeveralCustomers, accessing
 
-from .context import Attempt, attempting
+from .context import Attempt, attempting, current
 from .operations import Operation
 
 LONGEST_NAME = 120
@@ -68,8 +73,9 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         """Show or save the form of a new or an existing row."""
         if request.method != "POST":
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        with self._attempt_to_save(request, object_id) as attempt:
+            with self.access_to(request, object_id):
+                return super().changeform_view(request, object_id, form_url, extra_context)
+        with self._with_access(request, self._attempt_to_save(request, object_id)) as attempt:
             response = super().changeform_view(request, object_id, form_url, extra_context)
             refuse_if_turned_down(attempt, response)
         return response
@@ -77,8 +83,9 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Ask for, or carry out, the deletion of one row."""
         if request.method != "POST":
-            return super().delete_view(request, object_id, extra_context)
-        with self.attempt_on(self._find(request, object_id), self.deletes, object_id) as attempt:
+            with self.access_to(request, object_id):
+                return super().delete_view(request, object_id, extra_context)
+        with self.attempt_with_access(request, self.deletes, object_id) as attempt:
             response = super().delete_view(request, object_id, extra_context)
             refuse_if_turned_down(attempt, response)
         return response
@@ -88,10 +95,53 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         operation = self._posted_action(request)
         if operation is None:
             return super().changelist_view(request, extra_context)
-        with self._attempt_on_selected(request, operation) as attempt, transaction.atomic():
+        selected = self._find_all(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        owners = {_owner_of(thing, self.belongs_to) for thing in selected}
+        declared = self._attempt_on_selected(operation, selected, owners)
+        with self._with_access(request, declared, *owners) as attempt, transaction.atomic():
+            if request.POST.get("select_across") == "1" and self.belongs_to is not None:
+                raise SeveralCustomers
             response = super().changelist_view(request, extra_context)
             refuse_if_turned_down(attempt, response)
         return response
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the filters beside a list and no others: ``?email__startswith=`` would spell out what is hidden."""
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in map(str, self.list_filter))
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Lead to the entries of the account: the log has the history of everything, and Django's own is not kept."""
+        account_id = _owner_of(self._find(request, object_id), self.belongs_to)
+        account = Account.objects.get(pk=account_id)
+        return redirect(f"{reverse('admin:auditlog_entry_changelist')}?{urlencode({'account': account.key})}")
+
+    def log_addition(self, *args: Any) -> None:  # type: ignore[override]
+        """Write nothing: Django's log of the admin would repeat names that only the log may keep."""
+
+    log_change = log_addition  # type: ignore[assignment]
+
+    def log_deletions(self, *args: Any) -> None:  # type: ignore[override]
+        """Write nothing, as ``log_addition``."""
+
+    def access_to(self, request: HttpRequest, object_id: str | None) -> AbstractContextManager[None]:
+        """Return the access that looking at a row needs; a form for a new one shows nothing of anybody's."""
+        target = self._find(request, object_id) if object_id is not None else None
+        return accessing(request, _owner_of(target, self.belongs_to))
+
+    @contextmanager
+    def attempt_with_access(self, request: HttpRequest, operation: Operation, object_id: str) -> Iterator[Attempt]:
+        """Declare an operation on a row, which needs access to whose it is. Raises as ``attempt_on``, ``accessing``."""
+        target = self._find(request, object_id)
+        with self._with_access(request, self.attempt_on(target, operation, object_id)) as attempt:
+            yield attempt
+
+    @contextmanager
+    def _with_access(
+        self, request: HttpRequest, declared: AbstractContextManager[Attempt], *owners: int
+    ) -> Iterator[Attempt]:
+        with declared as attempt, accessing(request, *(owners or [attempt.account_id])):
+            attempt.context = current()
+            yield attempt
 
     def updating_operation(self, request: HttpRequest, target: Any) -> Operation:
         """Return the operation that the posted form attempts on ``target``."""
@@ -121,12 +171,12 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             parent = None
         return attempting(self.creates, account_id=account_id, parent=parent, name=self._posted_name(request))
 
-    def _attempt_on_selected(self, request: HttpRequest, operation: Operation) -> AbstractContextManager[Attempt]:
-        selected = self._find_all(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        accounts = {_owner_of(thing, self.belongs_to) for thing in selected}
+    def _attempt_on_selected(
+        self, operation: Operation, selected: list[Model], owners: set[int]
+    ) -> AbstractContextManager[Attempt]:
         return attempting(
             operation,
-            account_id=accounts.pop() if len(accounts) == 1 else Account.PLATFORM_ID,
+            account_id=next(iter(owners)) if len(owners) == 1 else Account.PLATFORM_ID,
             target=selected[0] if len(selected) == 1 else None,
         )
 
@@ -190,9 +240,18 @@ def _forms_in(context: dict[str, Any]) -> Iterator[BaseForm]:
         yield context["form"]
 
 
+def may_enter(request: HttpRequest) -> bool:
+    """Say whether somebody may use the admin: support staff, with a second factor where that is asked for."""
+    lacks_factor = settings.REQUIRE_SECOND_FACTOR_FOR_STAFF and not getattr(request.user, "has_second_factor", False)
+    return _is_staff(request) and not lacks_factor
+
+
 def sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
     """Send people to the one page that signs in and records it; for others than support staff there is no admin."""
-    if request.user.is_authenticated and not admin.site.has_permission(request):
+    if _is_staff(request) and not may_enter(request):
+        messages.info(request, "The admin asks for a second factor: set up yours to go on.")
+        return redirect(f"{reverse('you-second-factor')}?{urlencode({'next': reverse('admin:index')})}")
+    if request.user.is_authenticated and not may_enter(request):
         raise Http404
     return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
@@ -202,16 +261,20 @@ def change_password(request: HttpRequest, extra_context: Any = None) -> HttpResp
     if request.method != "POST" or not request.user.is_authenticated:
         return _django_change_password(request, extra_context)
     account_id = request.user.home_id or Account.PLATFORM_ID
+    proven = proof_of_password(request, request.user, Operation.USER_PASSWORD_CHANGE, "old_password")
     with attempting(Operation.USER_PASSWORD_CHANGE, account_id=account_id, target=request.user) as attempt:
         response = _django_change_password(request, extra_context)
         refuse_if_turned_down(attempt, response)
+    if not attempt.code:
+        proven()
     return response
 
 
-_django_change_password = admin.site.password_change
+_django_change_password, _is_staff = admin.site.password_change, admin.site.has_permission
 
 admin.site.site_title = admin.site.site_header = "Control Center support"
 admin.site.index_title = "Accounts, resources and logs"
+admin.site.has_permission = may_enter  # type: ignore[method-assign]
 admin.site.login = sign_in  # type: ignore[method-assign]
 admin.site.logout = sign_out  # type: ignore[method-assign, assignment]
 admin.site.password_change = change_password  # type: ignore[method-assign, assignment]

@@ -13,6 +13,7 @@ from accounts.tokens import Allowance, TokenScope
 
 from .calls import JsonParser, TokenAuth, path_of
 from .context import Attempt, attempting_each
+from .masking import masked
 from .operations import Operation
 from .problems import REASONS, Problem, Stranger, answer, log, problem_of
 from .wire import MOST_AT_ONCE, Answer, Failure
@@ -54,7 +55,8 @@ def _complaint(error: dict[str, Any]) -> str:
     steps = [step for step in error["loc"][1:] if step != "function-after"]
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".") or "The body"
     value = error["input"]
-    shown = f" is {value!r:.80}" if isinstance(value, str | int | float | None) and error["type"] != "missing" else ""
+    plain = isinstance(value, str | int | float | None) and error["type"] != "missing"
+    shown = f" is {masked(repr(value)):.80}" if plain else ""
     message = error["msg"].removeprefix("Value error, ")
     return f"{place}{shown}: {message[:1].lower()}{message[1:].rstrip('.')}."
 
@@ -73,11 +75,10 @@ def finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def _record_refused(request: HttpRequest, problem: Problem) -> None:
     """Record, in the log of the account whose path it is, a call that was refused before it came to its own attempt.
 
-    A token that asks too often is recorded once a minute: refusing must stay cheaper than asking.
+    Who asks too often is recorded once in each wait: refusing must stay cheaper than asking.
     """
     needs: TokenAuth | None = getattr(request, "needs", None)
-    allowance: Allowance | None = getattr(request, "allowance", None)
-    if not needs or not needs.attempts or (problem.code == "throttled" and allowance and not allowance.just_exceeded):
+    if not needs or not needs.attempts or (problem.code == "throttled" and not getattr(request, "first_refusal", True)):
         return
     account = _account_of(request)
     if account is None:

@@ -7,9 +7,11 @@ from django.http import HttpRequest
 from ninja.parser import Parser
 from ninja.security.base import AuthBase
 
+from accounts import throttles
 from accounts.models import Member, Token
 from accounts.tokens import Allowance, TokenScope, count_request, token_in
 
+from .fence import enter
 from .operations import Operation
 from .problems import Problem, Stranger
 
@@ -64,6 +66,7 @@ class TokenAuth(AuthBase):
         token = _usable_token(request)
         member = caller(request, token, path_of(request).get("account_id", "me"))
         request.member = member  # type: ignore[attr-defined]
+        enter(member.account_id)
         if not {*self.scopes} & {*token.scopes}:
             raise scope_missing(token, *self.scopes)
         _refuse_body(request)
@@ -97,6 +100,7 @@ def _usable_token(request: HttpRequest) -> Token:
     token: Token | None = request.token  # type: ignore[attr-defined]
     allowance: Allowance | None = request.allowance  # type: ignore[attr-defined]
     if token is None:
+        _count_stranger(request)
         given = "Authorization" in request.headers
         code, what = ("token_unknown", "No such token exists") if given else ("no_token", "No token was sent")
         raise Problem(code, f"{what}: send the header Authorization: Key <token>.")
@@ -105,9 +109,23 @@ def _usable_token(request: HttpRequest) -> Token:
     if allowance is None:
         raise Problem("user_inactive", f"The user of the token {token.name!r} may not sign in any more.")
     if allowance.exceeded:
+        request.first_refusal = allowance.just_exceeded  # type: ignore[attr-defined]
         sentence = f"More than {allowance.limit} requests in a minute: wait {allowance.seconds_left} s."
         raise Problem("throttled", sentence, Retry_After=str(allowance.seconds_left))
     return token
+
+
+def _count_stranger(request: HttpRequest) -> None:
+    """Count a call without a token that we know. Raises ``Problem`` for too many from one address, or from around it.
+
+    What they cost and leave in the log is limited so; calls with a token are not held up by those without.
+    """
+    try:
+        throttles.count(throttles.from_here("call"))
+    except throttles.Throttled as refused:
+        request.first_refusal = refused.first  # type: ignore[attr-defined]
+        sentence = f"Too many calls without a token that exists: wait {refused.seconds} s."
+        raise Problem("throttled", sentence, Retry_After=str(refused.seconds)) from refused
 
 
 # Reading a call

@@ -89,13 +89,15 @@ class Context:
     where: Where = field(default_factory=Where)
     at: datetime | None = None
     reason: str = ""
+    only_for: int | None = None
+    """The account whose entries may carry the reason, when it is not for others to read."""
 
 
 CROSSED = "Somebody else changed the same things at the same moment, and was first. Look at what is there now."
 LONGEST_SENTENCE = 500
 """Characters of why something failed: what a form complains of may repeat what was typed."""
 
-RULES = ("conflict", "in_use", "limit_reached")
+RULES = ("conflict", "in_use", "limit_reached", "last_administrator", "on_hold")
 """Codes of a ``ValidationError`` that say more than that something is invalid."""
 
 _context: ContextVar[Context | None] = ContextVar("context", default=None)
@@ -122,9 +124,9 @@ def acting_as(
 
 
 @contextmanager
-def because(reason: str) -> Iterator[None]:
-    """Give the operations inside a reason, as the person typed it."""
-    token = _context.set(replace(current(), reason=reason.strip()))
+def because(reason: str, *, only_for: int | None = None) -> Iterator[None]:
+    """Give the operations inside a reason, as the person typed it; ``only_for`` keeps it to one account's log."""
+    token = _context.set(replace(current(), reason=reason.strip(), only_for=only_for))
     try:
         yield
     finally:
@@ -187,6 +189,8 @@ class Attempt:
     name: str = ""
     code: str = ""
     sentence: str = ""
+    context: Context | None = None
+    """What it was attempted in, where that ends before the attempt does."""
     recorded: bool = False
     committed: bool = False
     error: Exception | None = None

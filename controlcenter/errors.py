@@ -5,6 +5,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from accounts.access import record_turned_away
+from accounts.sessions import in_words
+from accounts.throttles import Throttled
 
 from .calls import PREFIX, is_call
 from .problems import CODE_OF_STATUS, Problem, answer
@@ -34,6 +36,14 @@ def form_out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
     return _page(request, "400.html", 400)
+
+
+def too_often(request: HttpRequest, refused: Throttled) -> HttpResponse:
+    """429: say when the next try is let through."""
+    wait = in_words(refused.seconds)
+    response = _page(request, "429.html", 429, until=refused.until, wait=wait, back_url=request.path)
+    response["Retry-After"] = str(refused.seconds)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ Everything it keeps is in `.data/`, and everything it starts ends with it.
 import base64
 import contextlib
 import errno
+import io
 import multiprocessing
 import os
 import secrets
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -54,15 +56,36 @@ def _run(host: str, port: str) -> None:
             call_command("collectstatic", interactive=False, verbosity=0)
         if "seed_demo" in get_commands():
             call_command("seed_demo")
+        app, sealer = _roles(postgres)
         _forget_connections()
-        beside = (_child(_run_beside, "roll_up_log"), _child(_run_beside, "seal_log"))
-        with beside[0], beside[1], _child(_serve, host, port) as web:
+        beside = (_child(_run_beside, sealer, "roll_up_log"), _child(_run_beside, sealer, "seal_log"))
+        with beside[0], beside[1], _child(_serve, app, host, port) as web:
             while web.is_alive():
                 if postgres and not postgres.is_running:
                     print("PostgreSQL has ended: starting it again.", flush=True)
                     postgres.start()
                 web.join(timeout=0.5)
         sys.exit(web.exitcode)
+
+
+def _roles(postgres: LocalPostgres | None) -> tuple[str, str]:
+    """Fences a database of our own, and names the roles of server and sealer; "" for whom DATABASE_URL names."""
+    if postgres is None:
+        return "", ""
+    from auditlog.fence.rights import Part
+
+    call_command("harden_database", stdout=io.StringIO())
+    return Part.APP.default_name, Part.SEALER.default_name
+
+
+def _sign_in_as(role: str) -> None:
+    """Lets this process reach the database under a role that may do what it needs, and no more."""
+    from django.db import connection
+
+    if role:
+        url = urlsplit(os.environ["DATABASE_URL"])
+        os.environ["DATABASE_URL"] = url._replace(netloc=f"{role}@{url.netloc.rpartition('@')[2]}").geturl()
+        connection.settings_dict["USER"] = role
 
 
 @contextlib.contextmanager
@@ -150,14 +173,16 @@ def _follow_parent() -> None:
     die_with_parent(signal.SIGTERM)
 
 
-def _run_beside(command: str) -> None:
+def _run_beside(role: str, command: str) -> None:
     """Runs one of Django's commands that work until they are stopped."""
     _follow_parent()
+    _sign_in_as(role)
     call_command(command)
 
 
-def _serve(host: str, port: str) -> None:
+def _serve(role: str, host: str, port: str) -> None:
     _follow_parent()
+    _sign_in_as(role)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if os.environ.get("DEBUG") == "1":
         os.execv(sys.executable, [sys.executable, "manage.py", "runserver", address])

@@ -108,6 +108,7 @@ class LocalPostgres:
         settings = [
             "listen_addresses=",
             f"unix_socket_directories={self._new_socket_folder()}",
+            "log_min_error_statement=panic",  # A statement that failed may hold what somebody typed.
             *self.options,
         ]
         with (self.folder / "server.log").open("ab") as log:

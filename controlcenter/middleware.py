@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -13,13 +12,25 @@ from django.shortcuts import render
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
+from accounts.sessions import keep_up
+from accounts.throttles import Throttled
+from auditlog.support import ReasonNeeded, SeveralCustomers
+from auditlog.support_pages import ask_first
+
+from .addresses import address_in, source_ip
 from .api import finished
 from .calls import identify, is_call
 from .context import ANONYMOUS, Actor, NotRecorded, Where, acting_as
+from .errors import too_often
+from .fence import outside
+from .masking import masked
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-PORT = re.compile(r"^\[(?P<v6>[^\]]+)\](?::\d+)?$|^(?P<v4>[\d.]+):\d+$")
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows."""
 LONGEST_HEADER = 500
+UNUSED = ", ".join(f"{power}=()" for power in ("camera", "geolocation", "microphone", "payment", "usb"))
+"""What no page of ours asks a browser for, so that nothing slipped into one can."""
 
 
 class ContextMiddleware:
@@ -32,26 +43,32 @@ class ContextMiddleware:
         where = where_of(request)
         request.id = where.request_id  # type: ignore[attr-defined]
         actor = actor_of(request)
-        with acting_as(actor, where), timezone.override(zone_of(request)):
+        with acting_as(actor, where), outside(), timezone.override(zone_of(request)):
             response = self.get_response(request)
         if is_call(request):
             response = finished(request, response)
         response["X-Request-ID"] = where.request_id
-        if actor.user_id:
+        response["Permissions-Policy"] = UNUSED
+        if actor.user_id or not is_call(request):
             response.headers.setdefault("Cache-Control", "no-store")  # What one may see, the next may not.
         return response
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
-        """Refuse NUL in addresses of the admin, whose own filters would hand it to the database and fail."""
+        """Keep up the session; refuse NUL in addresses of the admin, whose own filters would fail on the database."""
+        keep_up(request)
         asked = [value for _, values in request.GET.lists() for value in values]
         if request.resolver_match and "admin" in request.resolver_match.app_names and "\0" in "".join(asked):
             raise BadRequest("There is a NUL in the address.")
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Tell the person that nothing was changed, because the log could not record it; or that it took too long."""
+        """Tell why nothing was done: the log could not record it, it took too long, was too often, had no reason."""
         context = {"request_id": request.id}  # type: ignore[attr-defined]
+        if isinstance(exception, ReasonNeeded | SeveralCustomers):
+            return ask_first(request, exception)
         if isinstance(exception, NotRecorded):
             return render(request, "503.html", context, status=503)
+        if isinstance(exception, Throttled):
+            return too_often(request, exception)
         if isinstance(exception.__cause__, QueryCanceled):
             return render(request, "too_slow.html", {**context, "back_url": request.path}, status=503)
         return None
@@ -73,40 +90,18 @@ def where_of(request: HttpRequest) -> Where:
     headers = request.headers
     peer, forwarded = request.META.get("REMOTE_ADDR", ""), headers.get("X-Forwarded-For", "")
     asked_for = headers.get("X-Request-ID", "")
+    usable = REQUEST_ID.fullmatch(asked_for) and masked(asked_for) == asked_for
     return Where(
         source_ip=source_ip(peer, forwarded, settings.TRUSTED_PROXIES),
-        peer_ip=_address(peer),
-        forwarded_for=forwarded[:LONGEST_HEADER],
-        user_agent=headers.get("User-Agent", "")[:LONGEST_HEADER],
-        request_id=asked_for if REQUEST_ID.fullmatch(asked_for) else uuid4().hex,
+        peer_ip=address_in(peer),
+        forwarded_for=_told(forwarded),
+        user_agent=_told(headers.get("User-Agent", "")),
+        request_id=asked_for if usable else uuid4().hex,
         method=request.method or "",
-        path=request.path[:LONGEST_HEADER],
+        path=_told(request.path),
     )
 
 
-def source_ip(peer: str, forwarded_for: str, trusted_proxies: int) -> str | None:
-    """Return the address of the client: the last one that no trusted proxy of ours stands for.
-
-    Each proxy appends the address it was called from, so with ``n`` trusted proxies the ``n``-th address from the right
-    is the last one we know to be true; what stands left of it anybody could have written. When it is no address, or
-    there are fewer of them, the nearest true address to its right counts.
-    """
-    chain = [part for part in forwarded_for.split(",") if part.strip()] if trusted_proxies else []
-    known = [_address(part) for part in [*chain, peer]]
-    for address in known[-(trusted_proxies + 1) :]:
-        if address:
-            return address
-    return None
-
-
-def _address(text: str) -> str | None:
-    """Return the canonical text of an address, without port or zone; None for anything else."""
-    text = text.strip()
-    if match := PORT.match(text):
-        text = match["v6"] or match["v4"]
-    try:
-        address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
+def _told(text: str) -> str:
+    """Return text of a request as it may be kept: no credential, nothing that is not seen, and not too long."""
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", masked(text))[:LONGEST_HEADER]

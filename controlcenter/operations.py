@@ -112,6 +112,9 @@ class Operation(IntEnum):
     USER_CREATE = 856, Family.USERS, "Users created", 800
     USER_DELETE = 857, Family.USERS, "Users deleted", 800
     USER_TOKEN_UPDATE = 858, Family.USERS, "API tokens updated", 800
+    USER_SECOND_FACTOR_ADD = 859, Family.USERS, "Second factors added", 800
+    USER_SECOND_FACTOR_REMOVE = 860, Family.USERS, "Second factors removed", 800
+    USER_ERASE = 861, Family.USERS, "Users erased", 800
 
     COMPUTE_CLUSTER_CREATE = 900, Family.COMPUTE, "Compute clusters created"
     COMPUTE_CLUSTER_DELETE = 901, Family.COMPUTE, "Compute clusters deleted"
@@ -127,3 +130,8 @@ class Operation(IntEnum):
     LOG_EXPORT = 1201, Family.LOG, "Audit log exported"
     LOG_SUPPORT_VIEW = 1202, Family.LOG, "Audit log viewed by support"
     LOG_VIEW_SAVE = 1203, Family.LOG, "Audit log views saved"
+    LOG_EXPIRE = 1204, Family.LOG, "Audit log entries expired"
+    LOG_UNATTRIBUTED_CHANGE = 1205, Family.LOG, "Changes past the application"
+    SUPPORT_ACCESS = 1206, Family.LOG, "Support access opened"
+    LOG_HOLD = 1207, Family.LOG, "Audit logs put on legal hold"
+    LOG_RELEASE = 1208, Family.LOG, "Audit logs released from legal hold"

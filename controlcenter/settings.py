@@ -1,7 +1,9 @@
 """Settings, closed by default: what opens something up is asked for by the environment, by name."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
@@ -18,9 +20,9 @@ def required(name: str, remedy: str) -> str:
     return value
 
 
-def flag(name: str) -> bool:
-    value = os.environ.get(name, "").strip().lower()
-    if value not in {"", "0", "1", "false", "true"}:
+def flag(name: str, default: bool = False) -> bool:
+    value = os.environ.get(name, "").strip().lower() or str(int(default))
+    if value not in {"0", "1", "false", "true"}:
         raise ImproperlyConfigured(f"{name} is {value!r}: set it to 1 or 0.")
     return value in {"1", "true"}
 
@@ -40,6 +42,7 @@ def names(name: str, default: str = "") -> list[str]:
 
 DEBUG = flag("DEBUG")
 SECRET_KEY = required("SECRET_KEY", "use 50 or more random characters and keep them secret.")
+SECRET_KEY_FALLBACKS = names("SECRET_KEY_FALLBACKS")  # Those before it, while there is something signed with them.
 ALLOWED_HOSTS = names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 
@@ -165,7 +168,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+REQUIRE_SECOND_FACTOR_FOR_STAFF = flag("REQUIRE_SECOND_FACTOR_FOR_STAFF", default=not INSECURE_HTTP)
+
+# Sessions: see accounts/sessions.py
+
+SESSION_ENGINE = "accounts.sessions"
+SESSION_COOKIE_AGE = 60 * count("SESSION_IDLE_MINUTES", "720")  # seconds since somebody asked for something
+SESSION_LONGEST = 60 * 60 * count("SESSION_HOURS", "168")  # seconds since somebody signed in
+# A browser takes __Host- cookies from this very host only, by HTTPS: no other site of the domain can set them.
+COOKIE_PREFIX = "" if INSECURE_HTTP else "__Host-"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
+KNOWN_BROWSER_COOKIE = f"{COOKIE_PREFIX}known"  # See accounts/known_browsers.py
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would sign out who follows the link in a mail.
 
 # Mail: invitations
 
@@ -203,6 +218,12 @@ ANCHOR_EMAIL = flag("ANCHOR_EMAIL")  # to the auditors of each account
 ANCHOR_WEBHOOK = os.environ.get("ANCHOR_WEBHOOK", "").strip()
 ANCHOR_WEBHOOK_SECRET = os.environ.get("ANCHOR_WEBHOOK_SECRET", "").strip()
 
+# What the log could not take is counted here: outside of the database, which is what failed
+
+UNRECORDED_FILE = os.environ.get("UNRECORDED_FILE", "").strip() or str(
+    Path(gettempdir()) / f"controlcenter-{os.getuid()}" / f"unrecorded-{sha256(bytes(BASE_DIR)).hexdigest()[:12]}"
+)
+
 # Language and time
 
 LANGUAGE_CODE = "en-us"
@@ -213,12 +234,22 @@ TIME_ZONE = "UTC"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "formatters": {
+        "line": {
+            "()": "controlcenter.logs.LineFormatter",  # One event, one line, no secret in it.
+            "format": "{asctime} {levelname:<7} {name}: {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
+        "alarm": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "line"},
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # Django's own handlers print only under DEBUG or send mail to nobody.
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "auditlog.unrecorded": {"handlers": ["alarm"]},
         "gunicorn.http.wsgi": {"level": "ERROR"},  # It warns of every HEAD request.
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # Somebody's scan is nobody's emergency.
         "django.request": {"level": "ERROR"},  # Refusals are entries of the log, not of this one.

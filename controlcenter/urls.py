@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from auditlog import support_pages
 from auditlog.sealing.health import figures
 
 from . import api_docs
@@ -12,6 +13,9 @@ urlpatterns = [
     path("v2/openapi.json", api_docs.openapi_json, name="openapi"),
     path("v2/docs", api_docs.docs, name="api-docs"),
     path("v2/", api.urls),
+    path("admin/support/", admin.site.admin_view(support_pages.accesses), name="support"),
+    path("admin/support/<int:account_id>/end/", admin.site.admin_view(support_pages.end_access), name="support-end"),
+    path("admin/support/<str:account_key>/", admin.site.admin_view(support_pages.open_access), name="support-open"),
     path("admin/auditlog/health/", figures, name="log-health"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

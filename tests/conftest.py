@@ -40,6 +40,7 @@ def _make_settings_quick(folder: Path) -> None:
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.UNRECORDED_FILE = str(folder / "unrecorded")
     settings.STATIC_ROOT = folder / "static"
     settings.STATIC_ROOT.mkdir()
     # pytest-django's live server finds static files by their own names only.
@@ -65,9 +66,12 @@ def _flush_may_empty_the_log() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_known() -> None:
+    from django.conf import settings
+
     from auditlog import viewing
     from auditlog.sealing import badge
 
+    Path(settings.UNRECORDED_FILE).unlink(missing_ok=True)
     viewing.forget()
     badge.forget()
     badge.FRESH_FOR = 3600  # However long a test takes, it is asked once.

@@ -8,8 +8,9 @@ import factory
 from django.db.models import Model as DjangoModel
 from factory.django import DjangoModelFactory, Password
 
-from accounts.models import Account, Invitation, Member, Plan, Team, TeamMember, Token, User
+from accounts.models import Account, Invitation, Member, Plan, SecondFactor, Team, TeamMember, Token, User
 from accounts.roles import Role
+from accounts.second_factor import seal
 from auditlog.saved_views import SavedView
 from controlcenter.resources.models import (
     App,
@@ -29,6 +30,8 @@ from controlcenter.resources.models import (
 
 from . import PASSWORD
 
+TOTP_SECRET = b"12345678901234567890"
+"""That of the examples of RFC 6238."""
 FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +113,14 @@ class TokenFactory(DjangoModelFactory[Token]):
     name = factory.Sequence("Token {}".format)
     digest = factory.Sequence("{:064x}".format)
     scopes = ["apps:read"]
+
+
+class SecondFactorFactory(DjangoModelFactory[SecondFactor]):
+    class Meta:
+        model = SecondFactor
+
+    user = factory.SubFactory(UserFactory)
+    secret = factory.LazyFunction(lambda: seal(TOTP_SECRET))
 
 
 class AppFactory(DjangoModelFactory[App]):

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .purges import PURGES
 from .sealing import KEY, OTHER_KEY, Verdict, anchor, exported, fill, make_account, verify_offline
 
 ENTRIES = 2_000
@@ -352,6 +353,10 @@ def rehearse(anchors: Path) -> dict[str, Any]:
             for name, (sql, pattern) in IN_SQL.items()
         },
         **OTHERS,
+        **{
+            name: (lambda world, tamper=tamper: after(world, tamper(world.account)), pattern)  # type: ignore[misc]
+            for name, (tamper, pattern) in PURGES.items()
+        },
     }
     for name, (drill, pattern) in drills.items():
         verdict = drill(world)

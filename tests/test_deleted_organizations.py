@@ -12,6 +12,7 @@ from controlcenter.operations import Operation
 
 from .factories import AccountFactory, AppFactory, UserFactory
 from .history import LONG_AGO, text_of
+from .support import StaffClient
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +20,8 @@ ENTRIES = reverse("admin:auditlog_entry_changelist")
 
 
 @pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(UserFactory(slug="support", email="support@example.com", is_staff=True, home=None))
-    return client
+def staff() -> Client:
+    return StaffClient(UserFactory(slug="support", email="support@example.com", is_staff=True, home=None))
 
 
 @pytest.fixture

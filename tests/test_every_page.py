@@ -4,11 +4,14 @@ An address without a row here fails, so that no page comes into being unguarded.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import Member, User
 from accounts.roles import Permission, Reach, Role, reach_of
@@ -32,6 +35,7 @@ from .factories import (
     NodepoolFactory,
     People,
     SavedViewFactory,
+    SecondFactorFactory,
     TeamFactory,
     TeamMemberFactory,
     TokenFactory,
@@ -84,6 +88,7 @@ CHANGING: dict[str, Row] = {
     "member-remove": Row(Op.ORGANIZATION_MEMBER_REMOVE, MEMBERS, {"user_slug": "nina"}, {"reason": "Has left"}),
     "leave": Row(Op.ORGANIZATION_MEMBER_REMOVE, ALL, {}, {"reason": "Another job"}),
     "settings": Row(Op.ORGANIZATION_UPDATE, Permission.MANAGE_ACCOUNT, {}, {"name": "Acme Robotics"}),
+    "hold": Row(Op.LOG_HOLD, Permission.HOLD_LOG, {}, {"reason": "Case 17"}),
     "settings-delete": Row(Op.ORGANIZATION_DELETE, Permission.MANAGE_ACCOUNT, {}, {"confirm": "acme"}),
     "plan": Row(Op.ORGANIZATION_PLAN_CHANGE, Permission.MANAGE_ACCOUNT, {}, {"plan": "professional"}),
     "app-create": Row(
@@ -156,6 +161,9 @@ PERSONAL = {"token-edit", "log-view-edit", "log-view-replace", "log-view-delete"
 OWN: dict[str, Row] = {
     "organization-create": Row(Op.ORGANIZATION_CREATE, ALL, {}, {"name": "New", "slug": "new"}),
     "you": Row(Op.USER_UPDATE, ALL, {}, {"first_name": "Maxine"}),
+    "you-recovery-codes": Row(Op.USER_UPDATE, ALL, {}, {"password": PASSWORD}),
+    "you-second-factor-remove": Row(Op.USER_SECOND_FACTOR_REMOVE, ALL, {}, {"password": PASSWORD}),
+    "you-sign-out-everywhere": Row(Op.USER_SIGN_OUT, ALL, {}, {}),
     "you-password": Row(
         Op.USER_PASSWORD_CHANGE,
         ALL,
@@ -204,11 +212,17 @@ OWN_READING: set[str] = {"you-sign-ins"}
 
 ELSEWHERE = {
     "log-integrity-check": "test_integrity_page: computes, changes nothing",
+    "hold-release": "test_legal_hold: needs a hold, which stands against other rows",
     "health": "test_health: for everybody",
     "health-log": "test_health: for everybody",
     "log-health": "test_health: for support staff",
+    "support": "test_support_access: for support staff",
+    "support-open": "test_support_access: for support staff",
+    "support-end": "test_support_access: for support staff",
     "home": "leads on",
     "sign-in": "test_sign_in",
+    "sign-in-code": "test_second_factor",
+    "you-second-factor": "test_second_factor: needs a code",
     "invitation": "test_invitation_pages: for who has the link, whoever it is",
     "sign-out": "test_sign_in",
     "preferences": "test_shell: cookies only",
@@ -248,12 +262,31 @@ def make_world() -> People:
     nina = UserFactory(slug="nina", email="nina@acme.example", home=acme)
     MemberFactory(account=acme, user=nina, role=Role.ADMINISTRATOR)  # so that Olga may leave
     InvitationFactory(account=acme, email="guest@example.com", pk=int(INVITATION["invitation_id"]))
+    SecondFactorFactory(user=people.member)
     TokenFactory(account=acme, user=people.member, slug="token", name="Token", scopes=["apps:read"])
     SavedViewFactory(account=acme, owner=Member.objects.get(user=people.member), slug="0badcafe")
     second = AccountFactory(slug="second", name="Second")
     for user in (people.owner, people.member):
         MemberFactory(account=second, user=user, role=Role.ADMINISTRATOR)
     return people
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[People]:
+    """One of everything, made once: it takes longer than most tests, whose own changes are rolled back inside."""
+    with django_db_blocker.unblock():
+        outer = transaction.atomic()
+        outer.__enter__()
+        made = make_world()
+    yield made
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        outer.__exit__(None, None, None)
+
+
+@pytest.fixture
+def people(world: People, db: None) -> People:
+    return deepcopy(world)
 
 
 def named_patterns(patterns: list[Any], prefix: str = "") -> Iterator[URLPattern]:
@@ -318,8 +351,8 @@ def test_each_page_attempts_what_its_row_says() -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", CHANGING)
-def test_a_role_may_change_what_the_table_says(name: str, role: Role, client: Client) -> None:
-    people, row = make_world(), CHANGING[name]
+def test_a_role_may_change_what_the_table_says(name: str, role: Role, client: Client, people: People) -> None:
+    row = CHANGING[name]
     client.force_login(as_role(people, role))
     where = address(name, row.at)
     page, before = client.get(where), count_of(row.operation)
@@ -340,8 +373,8 @@ def test_a_role_may_change_what_the_table_says(name: str, role: Role, client: Cl
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_a_stranger_changes_nothing(name: str, client: Client) -> None:
-    people, row = make_world(), CHANGING[name]
+def test_a_stranger_changes_nothing(name: str, client: Client, people: People) -> None:
+    row = CHANGING[name]
     client.force_login(people.stranger)
     where, before = address(name, row.at), count_of(row.operation)
     assert client.get(where).status_code == 404
@@ -350,8 +383,7 @@ def test_a_stranger_changes_nothing(name: str, client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_nobody_is_asked_to_sign_in(name: str, client: Client) -> None:
-    make_world()
+def test_nobody_is_asked_to_sign_in(name: str, client: Client, people: People) -> None:
     row = CHANGING[name]
     where, before = address(name, row.at), count_of(row.operation)
     assert client.get(where)["Location"].startswith(reverse("sign-in"))
@@ -360,8 +392,8 @@ def test_nobody_is_asked_to_sign_in(name: str, client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_a_form_sent_twice_is_carried_out_once(name: str, client: Client) -> None:
-    people, row = make_world(), CHANGING[name]
+def test_a_form_sent_twice_is_carried_out_once(name: str, client: Client, people: People) -> None:
+    row = CHANGING[name]
     client.force_login(people.member if name in PERSONAL else people.owner)
     where = address(name, row.at)
     data = {**sent(client.get(where), row.form), "submission": "0191e7a8-0000-7000-8000-000000000001"}
@@ -377,8 +409,8 @@ def test_a_form_sent_twice_is_carried_out_once(name: str, client: Client) -> Non
 
 
 @pytest.mark.parametrize("name", CHANGING)
-def test_what_is_not_there_is_not_found(name: str, client: Client) -> None:
-    people, row = make_world(), CHANGING[name]
+def test_what_is_not_there_is_not_found(name: str, client: Client, people: People) -> None:
+    row = CHANGING[name]
     client.force_login(people.owner)
     for part in row.at:
         elsewhere = address(name, {**row.at, part: "0" if row.at[part].isdigit() else "nothing"})
@@ -390,8 +422,7 @@ def test_what_is_not_there_is_not_found(name: str, client: Client) -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", sorted(PERSONAL))
-def test_what_is_personal_is_not_there_for_other_members(name: str, role: Role, client: Client) -> None:
-    make_world()
+def test_what_is_personal_is_not_there_for_other_members(name: str, role: Role, client: Client, people: People) -> None:
     row = CHANGING[name]
     Member.objects.filter(user__slug="nina").update(role=role)
     client.force_login(User.objects.get(slug="nina"))
@@ -402,8 +433,8 @@ def test_what_is_personal_is_not_there_for_other_members(name: str, role: Role, 
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_everybody_changes_their_own(name: str, client: Client) -> None:
-    people, row = make_world(), OWN[name]
+def test_everybody_changes_their_own(name: str, client: Client, people: People) -> None:
+    row = OWN[name]
     where = reverse(name, kwargs=row.at)
     assert client.get(where)["Location"].startswith(reverse("sign-in"))
     assert client.post(where, row.form)["Location"].startswith(reverse("sign-in"))
@@ -416,8 +447,7 @@ def test_everybody_changes_their_own(name: str, client: Client) -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", READING)
-def test_a_role_sees_what_the_table_says(name: str, role: Role, client: Client) -> None:
-    people = make_world()
+def test_a_role_sees_what_the_table_says(name: str, role: Role, client: Client, people: People) -> None:
     permission, at = READING[name]
     client.force_login(as_role(people, role))
     assert client.get(address(name, at)).status_code == (200 if may(role, permission) else 403)
@@ -429,8 +459,7 @@ def test_a_role_sees_what_the_table_says(name: str, role: Role, client: Client) 
 
 
 @pytest.mark.parametrize("name", sorted(OWN_READING))
-def test_everybody_sees_their_own(name: str, client: Client) -> None:
-    people = make_world()
+def test_everybody_sees_their_own(name: str, client: Client, people: People) -> None:
     assert client.get(reverse(name))["Location"].startswith(reverse("sign-in"))
     client.force_login(people.member)
     assert client.get(reverse(name)).status_code == 200
@@ -443,8 +472,12 @@ UNREACHED = {
     Op.ORGANIZATION_MEMBER_INVITATION_EXPIRE: "time does it",
     Op.USER_CREATE: "accepting an invitation: tests of invitations",
     Op.USER_DELETE: "support staff, in the admin",
+    Op.USER_ERASE: "support staff, in the admin: test_erasure",
+    Op.LOG_EXPIRE: "the reaper: test_retention",
+    Op.LOG_UNATTRIBUTED_CHANGE: "the database itself: test_fence_triggers",
+    Op.LOG_RELEASE: "needs a hold: test_legal_hold",
     Op.USER_SIGN_IN: "sign-in",
-    Op.USER_SIGN_OUT: "sign-out",
+    Op.USER_SECOND_FACTOR_ADD: "a code that an app makes: test_second_factor",
     Op.USER_SIGN_IN_FAILED: "sign-in",
     Op.ORGANIZATION_MEMBER_ADD: "accepting an invitation: tests of invitations",
     Op.ORGANIZATION_MEMBER_INVITATION_ACCEPT: "the signed link: tests of invitations",
@@ -452,6 +485,7 @@ UNREACHED = {
     Op.LOG_VIEW: "looking at the log",
     Op.LOG_SUPPORT_VIEW: "support staff, in the admin",
     Op.LOG_EXPORT: "a download: test_exports",
+    Op.SUPPORT_ACCESS: "support staff, in the admin: test_support_access",
 }
 """Operations that no page of the tables above attempts, and where they come from."""
 

@@ -13,6 +13,7 @@ OURS = ("controlcenter", "accounts", "auditlog")
 LAYERS = [
     ("controlcenter.operations",),
     ("controlcenter.context",),
+    ("controlcenter.fence",),
     ("controlcenter.tracking",),
     ("accounts",),
     ("controlcenter.resources",),

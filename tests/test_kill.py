@@ -1,4 +1,4 @@
-"""Eight writers with ``kill -9`` of PostgreSQL, a writer and the sealer in the middle. KILL_SECONDS=60 for the long run."""
+"""Eight writers with ``kill -9`` of PostgreSQL, a writer and the sealer meanwhile. KILL_SECONDS=60 for the long run."""
 
 import json
 import os

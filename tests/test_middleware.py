@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from controlcenter.middleware import source_ip
+from controlcenter.addresses import source_ip
 
 PEER = "10.0.0.9"
 ADDRESSES = {

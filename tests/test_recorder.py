@@ -42,6 +42,7 @@ from .factories import (
     People,
     PlanFactory,
     SavedViewFactory,
+    SecondFactorFactory,
     TeamAppFactory,
     TeamFactory,
     TeamMemberFactory,
@@ -89,6 +90,10 @@ MADE: dict[str, tuple[Any, Op, bool, str, str]] = {
     "user": (
         lambda acme, **_: UserFactory(slug="cleo", home=acme),
         Op.USER_CREATE, False, "user:cleo", "Create user 'cleo'",
+    ),
+    "second factor": (
+        lambda ben, **_: SecondFactorFactory(user=ben),
+        Op.USER_SECOND_FACTOR_ADD, False, "user:ben", "Set up a second factor of user 'ben'",
     ),
     "member": (
         lambda acme, ben, **_: MemberFactory(account=acme, user=ben, role=Role.AUDITOR),
@@ -349,7 +354,10 @@ def test_every_field_is_recorded_or_silent_for_a_reason() -> None:
     reasons = {
         "User.home": "where a person's entries go; set once, and null again only when that account is deleted",
         "User.theme": "how pages look to one person: a preference, and no operation",
+        "Account.held_by": "the actor of the hold's entry",
         "Invitation.invited_by": "the actor of the invitation's first entry",
+        "SecondFactor.recovery_codes": "secrets, even as digests; how many are left is recorded",
+        "SecondFactor.last_step": "bookkeeping: which code was used last",
     }
     silent = {
         f"{row.model.__name__}.{field.name}"

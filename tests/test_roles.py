@@ -20,6 +20,7 @@ MANAGE_RESOURCES      all  all          their teams' apps   no           no   no
 MANAGE_COLLABORATORS  all  all          no                  no           no   no
 MANAGE_COMPUTE        all  all          no                  no           no   no
 MANAGE_ACCOUNT        all  no           no                  no           no   no
+HOLD_LOG              all  no           no                  no           no   no
 SEE_PLAN              all  no           no                  no           no   all
 """
 CELLS = [

@@ -157,6 +157,7 @@ def test_a_relative_range_stays_relative(page: Client, people: People) -> None:
     save(page, "range=7d")
     with time_machine.travel(NOW + timedelta(days=10), tick=False):
         write(people.acme, people.owner, [("Later", NOW + timedelta(days=10))])
+        page.force_login(people.owner)
         assert shown(page.get(f"{VIEWS}{the_view().slug}/", follow=True))[:1] == ["Later"]
 
 
@@ -387,7 +388,7 @@ def test_a_default_view_that_no_longer_fits_leaves_a_way_out(page: Client, peopl
 # Links and costs
 
 
-def test_copy_link_writes_relative_dates_out(page: Client) -> None:
+def test_copy_link_writes_relative_dates_out(page: Client, people: People) -> None:
     address = page.get(f"{URL}?range=7d&status=failure&sort=asc").context["frozen_address"]
     assert set(parse_qsl(address.partition("?")[2])) == {
         ("from", "2026-11-16"),
@@ -396,6 +397,7 @@ def test_copy_link_writes_relative_dates_out(page: Client) -> None:
         ("sort", "asc"),
     }
     with time_machine.travel(NOW + timedelta(days=3), tick=False):
+        page.force_login(people.owner)
         period = page.get(address, follow=True).context["period"]
     assert (period.from_date, period.to_date) == ("2026-11-16", "2026-11-22")
 

@@ -44,6 +44,11 @@ def table_of(entry: Entry) -> str:
     return str(table)
 
 
+def complaints() -> list[str]:
+    found = [str(problem.id) for problem in run_checks(databases=["default"], tags=["database"])]
+    return [problem for problem in found if problem != "auditlog.W002"]  # The tests run as superuser.
+
+
 # Insert-only
 
 CHANGES = [
@@ -136,13 +141,13 @@ def test_an_entry_lands_in_its_month(at: datetime, month: str) -> None:
 
 def test_an_entry_of_a_month_without_partition_is_kept_and_complained_of() -> None:
     assert default_is_empty()
-    assert run_checks(databases=["default"], tags=["database"]) == []
+    assert complaints() == []
 
     entry = written_at(NOVEMBER.replace(year=2150))
 
     assert table_of(entry) == "auditlog_entry_default"
     assert not default_is_empty()
-    assert [problem.id for problem in run_checks(databases=["default"], tags=["database"])] == ["auditlog.W001"]
+    assert complaints() == ["auditlog.W001"]
 
 
 def test_making_partitions_twice_makes_none() -> None:

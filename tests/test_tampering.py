@@ -7,6 +7,7 @@ import pytest
 from auditlog.sealing.verify import INCOMPLETE
 
 from . import tampering
+from .purges import purge
 from .sealing import verify_offline
 from .tampering import after, claim_to_be_a_part, make_world, rehearse, untouched
 
@@ -19,6 +20,13 @@ def test_all_tampering_is_caught_at_the_right_place(tmp_path: Path) -> None:
     figures = rehearse(tmp_path)
     assert figures["missed"] == {}
     assert figures["drills"] >= 20
+
+
+def test_what_retention_removed_raises_no_alarm(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    verdict = after(world, purge(world.account))
+    assert verdict.status == 0, verdict.text
+    assert "were removed by retention, as certificates say" in verdict.text
 
 
 def test_untouched_entries_raise_no_alarm(tmp_path: Path) -> None:

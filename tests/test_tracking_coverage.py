@@ -137,7 +137,7 @@ def manager_of(instance: DjangoModel) -> Any:
 def related_manager_of(instance: DjangoModel) -> Any:
     """Return what the instance's owner calls its rows of this kind, if it has a name for them."""
     for field in instance._meta.concrete_fields:
-        if isinstance(field, models.ForeignKey) and not field.remote_field.hidden:
+        if type(field) is models.ForeignKey and not field.remote_field.hidden:
             return getattr(getattr(instance, field.name), field.remote_field.get_accessor_name())
     return manager_of(instance)
 

@@ -16,7 +16,7 @@ from auditlog.sealing import rows, sealer
 from auditlog.sealing.merkle import inclusion_proof
 from auditlog.sealing.models import Seal, Verification
 from auditlog.sealing.sealer import seal
-from auditlog.sealing.verify import ALTERED, INCOMPLETE, SOUND, leaf_hash, root_by_path, root_of, signature_holds
+from auditlog.sealing.verify import ALTERED, INCOMPLETE, SOUND, Tree, leaf_hash, root_by_path, root_of, signature_holds
 from auditlog.sealing.verifying import span_between, verify
 
 from .sealing import KEY, anchor, anchors_program, exported, fill, make_account, verify_offline
@@ -79,6 +79,14 @@ def test_an_inclusion_proof_leads_to_the_root_and_no_other_does(size: int) -> No
         if path:
             with pytest.raises(ValueError, match="too short"):
                 root_by_path(leaf, index, size, path[:-1])
+
+
+@pytest.mark.parametrize("size", range(20))
+def test_a_tree_that_grows_has_the_root_of_its_leaves(size: int) -> None:
+    tree, leaves = Tree(), [leaf_hash(bytes([number])) for number in range(size)]
+    for leaf in leaves:
+        tree.add(leaf)
+    assert tree.root == root_of(leaves)
 
 
 @pytest.mark.parametrize(("public", "message", "signature"), ED25519)

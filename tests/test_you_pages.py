@@ -34,6 +34,7 @@ from .history import (
     the_entry,
     write,
 )
+from .support import give_access
 
 pytestmark = pytest.mark.django_db
 
@@ -465,7 +466,9 @@ def test_one_person_s_zone_is_not_the_next_one_s(page: Client, people: People) -
 
 @time_machine.travel(NOW, tick=False)
 def test_support_staff_see_entries_in_utc(client: Client, people: People) -> None:
-    client.force_login(UserFactory(is_staff=True, home=None, time_zone="Asia/Tokyo"))
+    support = UserFactory(is_staff=True, home=None, time_zone="Asia/Tokyo")
+    client.force_login(support)
+    give_access(support, people.acme.pk)
     write(people.acme, people.member, [("Late", NOW)])
     response = client.get("/admin/auditlog/entry/?account=acme&from=2026-11-22&to=2026-11-22")
     assert "2026-11-22 22:30:00" in text_of(response)

@@ -1,5 +1,7 @@
 """Forms about an organization itself."""
 
+from typing import ClassVar
+
 from django import forms
 
 from accounts.models import Account, Plan
@@ -27,10 +29,15 @@ class OrganizationForm(forms.Form):
 
 
 class AccountForm(EditForm):
-    """Rename an account."""
+    """Rename an account, and say how its members sign in."""
 
-    versioned = ("name",)
+    versioned = ("name", "second_factor_required")
 
     class Meta:
         model = Account
-        fields = ("name",)
+        fields = ("name", "second_factor_required")
+        labels: ClassVar[dict[str, str]] = {"second_factor_required": "Require a second factor of all members"}
+        help_texts: ClassVar[dict[str, str]] = {
+            "second_factor_required": "Who has none is asked to set one up before anything here opens. "
+            "API tokens work as before."
+        }

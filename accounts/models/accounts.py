@@ -1,15 +1,16 @@
 """What a customer has bought, and the namespace it is bought for."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
+from django.utils import timezone
 
 from accounts.roles import Role
-from controlcenter.tracking import TrackedModel
+from controlcenter.tracking import TrackedModel, TrackedQuerySet
 
 if TYPE_CHECKING:
     from .members import Member
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST_RETENTION = 50 * 365
 """Days; ids of entries begin in 1970, and nobody keeps a log for longer than its platform has been there."""
 
+LONGEST_HOLD_REASON = 200
 NOT_AN_ORGANIZATION = "A personal account has one member, its owner: it has no invitations and can't be deleted."
 
 valid_slug = RegexValidator(
@@ -54,6 +56,15 @@ class Plan(TrackedModel):
         return self.name
 
 
+class AccountQuerySet(TrackedQuerySet["Account"]):
+    def on_hold(self) -> Self:
+        """Accounts whose log is on legal hold."""
+        return self.filter(held_at__isnull=False)
+
+
+AccountManager = models.Manager.from_queryset(AccountQuerySet)
+
+
 class Account(TrackedModel):
     """An owner namespace: an organization or one user's own."""
 
@@ -68,7 +79,18 @@ class Account(TrackedModel):
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.ORGANIZATION)
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="accounts")
+    second_factor_required = models.BooleanField("require a second factor of all members", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    held_at = models.DateTimeField("on legal hold since", null=True, editable=False)
+    held_by = models.ForeignKey("User", models.SET_NULL, null=True, editable=False, related_name="+")
+    hold_reason = models.CharField(
+        "legal hold",
+        max_length=LONGEST_HOLD_REASON,
+        blank=True,
+        help_text="Why nothing of the log may be removed, nor anybody in it erased. Empty: it is not on hold.",
+    )
+
+    objects: ClassVar[AccountManager["Account"]] = AccountManager()
 
     def __str__(self) -> str:
         return self.name
@@ -91,6 +113,38 @@ class Account(TrackedModel):
         """Raise unless it is an organization."""
         if not self.is_organization:
             raise ValidationError(NOT_AN_ORGANIZATION, code="personal_account")
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether nothing of its log may be removed."""
+        return self.held_at is not None
+
+    def put_on_hold(self, reason: str, by: "User") -> None:
+        """Keep the whole log until it is released; for another reason than before, when it is on hold already.
+
+        Raises:
+            ValidationError: without a reason.
+        """
+        if not reason:
+            raise ValidationError("A legal hold needs a reason.")
+        with transaction.atomic():
+            self.hold()
+            self.held_at, self.held_by, self.hold_reason = self.held_at or timezone.now(), by, reason
+            self.save(update_fields=["held_at", "held_by", "hold_reason"])
+
+    def release(self) -> None:
+        """Let retention and erasing go on. Raises ``ValidationError`` when it is not on hold."""
+        with transaction.atomic():
+            self.hold()
+            if not self.is_on_hold:
+                raise ValidationError(f"{self} is not on legal hold any more.", code="conflict")
+            self.held_at, self.held_by, self.hold_reason = None, None, ""
+            self.save(update_fields=["held_at", "held_by", "hold_reason"])
+
+    def refuse_on_hold(self) -> None:
+        """Raise while it is on hold: what its log is about, and the hold itself, would go with it."""
+        if self.is_on_hold:
+            raise ValidationError(f"{self} is on legal hold. Release it first.", code="on_hold")
 
     @classmethod
     def found(cls, by: "User", name: str, slug: str) -> "Account":
@@ -121,9 +175,11 @@ class Account(TrackedModel):
         """Delete an organization with everything in it; its log stays. Whose home it was has another, or none.
 
         Raises:
-            ValidationError: ``personal_account`` for an account that is none.
+            ValidationError: ``personal_account`` for an account that is none; ``on_hold`` for one on legal hold.
         """
         self.require_organization()
         with transaction.atomic():
+            self.hold()
+            self.refuse_on_hold()
             get_user_model().objects.filter(home=self).move_out(self)
             self.delete()

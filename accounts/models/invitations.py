@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.roles import Role
 from controlcenter.context import SYSTEM, acting_as, current
+from controlcenter.masking import masked
 from controlcenter.tracking import TrackedModel, TrackedQuerySet
 
 from .accounts import Account
@@ -139,7 +140,7 @@ class Invitation(TrackedModel):
             ({*invited}, "is invited already. Resend or cancel that invitation.", "conflict"),
         )
         return [
-            ValidationError(f"{email} {why}", code=code)
+            ValidationError(f"{masked(email)} {why}", code=code)
             for email in emails
             for those, why, code in against
             if email in those

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import check_password
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from accounts.time_zones import UTC, valid_zone, zone_named
 from controlcenter.context import Actor, ActorType
@@ -19,6 +20,7 @@ from .accounts import Account, SlugField
 
 if TYPE_CHECKING:
     from .members import Member
+    from .second_factors import SecondFactor
 
 
 class Theme(models.TextChoices):
@@ -75,10 +77,13 @@ class User(AbstractBaseUser, TrackedModel):
     theme = models.CharField(max_length=6, choices=Theme, blank=True, help_text="Empty: never chosen.")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("support staff", default=False)
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False, help_text="How often all of them were.")
     created_at = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
+    second_factor: "SecondFactor"
     loaded_memberships: "list[Member]"
     """All memberships; set on who is signed in, by ``accounts.backends``."""
 
@@ -124,6 +129,21 @@ class User(AbstractBaseUser, TrackedModel):
     def check_password(self, raw_password: str) -> bool:
         """Say whether this is the password. Unlike Django's, it never re-hashes: nobody changed anything."""
         return check_password(raw_password, self.password)
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a sign-in asks for a code, too. Of who is signed in, it is known without a query."""
+        return hasattr(self, "second_factor")
+
+    def end_sessions(self) -> None:
+        """Sign the person out everywhere: each session holds a digest of what it began with."""
+        type(self).objects.filter(pk=self.pk).update(sessions_ended=F("sessions_ended") + 1)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return the digest that a session has to hold: another one after the password, the factor or the count."""
+        factor = self.second_factor.pk if self.has_second_factor else ""
+        covered = f"{self.password}:{factor}:{self.sessions_ended}"
+        return salted_hmac("accounts.sessions", covered, secret=secret, algorithm="sha256").hexdigest()
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Support staff may use all of the admin; what a page forbids, it forbids itself."""

@@ -16,6 +16,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import throttles
 from accounts.access import account_page, memberships_of, require
 from accounts.forms.base import ReasonForm, posted
 from accounts.forms.invitations import InviteForm, JoinForm
@@ -28,6 +29,8 @@ from controlcenter.operations import Operation
 
 from .members import list_head, members_crumbs
 
+FREE_FORMS = 30
+"""Forms that send mails, before there are waits between them."""
 PATH = "/invitations/…/"
 """Stands in entries instead of the path, which is the key to the organization for whoever reads the log."""
 State = Invitation.State
@@ -50,6 +53,7 @@ def invitation_create(request: HttpRequest, member: Member) -> HttpResponse:
     """Invite people by their addresses, all of them or none, and send them the mails."""
     account, form = member.account, InviteForm(posted(request))
     invited: list[Invitation] = []
+    _count_mails(request, member)
 
     def operate() -> None:
         chosen = form.cleaned_data
@@ -82,6 +86,7 @@ def invitation_resend(request: HttpRequest, member: Member, invitation_id: int) 
     """Send an invitation again, for another 14 days."""
     invitation = _invitation_or_404(request, member, invitation_id)
     resent: list[Invitation] = []
+    _count_mails(request, member)
 
     def operate() -> None:
         invitation.resend()
@@ -139,6 +144,13 @@ def _crumbs(member: Member) -> list[Crumb]:
     return [*members_crumbs(member), ("Invited", reverse("invitations", args=[member.account.slug]))]
 
 
+def _count_mails(request: HttpRequest, member: Member) -> None:
+    """Count a form that sends mails: nobody's server is for flooding mailboxes. Raises ``Throttled``."""
+    if request.method == "POST":
+        limits = throttles.to_do("invite", member.account_id, FREE_FORMS)
+        throttles.admit(limits, Operation.ORGANIZATION_MEMBER_INVITATION_CREATE, member.account_id)
+
+
 def _mail(request: HttpRequest, invitations: Iterable[Invitation]) -> None:
     """Send the mails of what is committed now, and say which could not be."""
     if unsent := mail(request, invitations):
@@ -176,6 +188,17 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if invitation is None:
         return render(request, "accounts/invitation.html", {"state": "unknown"}, status=404)
     Invitation.objects.filter(pk=invitation.pk).expire_overdue()
+    if request.method != "POST":
+        return _answer(request, invitation)
+    operation = Operation.ORGANIZATION_MEMBER_INVITATION_ACCEPT
+    tried = throttles.admit(throttles.from_here("invitation"), operation, invitation.account_id)
+    response = _answer(request, invitation)
+    if invitation.state != State.PENDING:
+        tried.succeeded()
+    return response
+
+
+def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     answer = request.method == "POST" and request.POST.get("answer")
     if answer and invitation.state == (State.DECLINED if answer == "decline" else State.ACCEPTED):
         return _show(request, invitation)  # The same answer, sent twice.

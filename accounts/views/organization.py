@@ -49,7 +49,7 @@ def organization_create(request: HttpRequest) -> HttpResponse:
 @account_page(attempts=Operation.ORGANIZATION_UPDATE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HttpRequest, member: Member) -> HttpResponse:
-    """Rename an account; from here one gets to its plan and its end."""
+    """Rename an account, and say how its members sign in; from here one gets to its plan and its end."""
     account = member.account
     form = AccountForm(posted(request), instance=copy(account))  # The frame shows what it is called until it is saved.
     return change_page(
@@ -68,6 +68,8 @@ def settings(request: HttpRequest, member: Member) -> HttpResponse:
         crumbs=_crumbs(account),
         template="accounts/organization_settings.html",
         account=account,
+        members=account.members.count(),
+        lacking=account.members.filter(user__second_factor=None).count(),
     )
 
 

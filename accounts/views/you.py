@@ -1,7 +1,10 @@
-"""The pages about oneself: profile and password. What happened is in the log of one's home account."""
+"""The pages about oneself: profile, password and sessions. What happened is in the log of one's home account."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,11 +12,13 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import throttles
 from accounts.access import own_page
 from accounts.forms.base import posted
 from accounts.forms.you import NewPasswordForm, ProfileForm
 from accounts.models import Account, Theme, User
-from accounts.pages import carry_out
+from accounts.pages import carry_out, form_page
+from accounts.sessions import in_words
 from controlcenter.context import attempting
 from controlcenter.operations import Operation
 
@@ -23,9 +28,10 @@ from controlcenter.operations import Operation
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """Change what one is called, one's e-mail address and time zone; how pages look is below."""
-    person = _person(request)
-    form = ProfileForm(posted(request), instance=person)
-    with attempting(Operation.USER_UPDATE, account_id=_home(person), target=person) as attempt:
+    person = person_of(request)
+    proven = proof_of_password(request, person, Operation.USER_UPDATE, "current_password")
+    form = ProfileForm(posted(request), instance=person, proven=proven)
+    with attempting(Operation.USER_UPDATE, account_id=home_of(person), target=person) as attempt:
         if answer := carry_out(
             request,
             attempt,
@@ -36,7 +42,8 @@ def profile(request: HttpRequest) -> HttpResponse:
             hold=person,
         ):
             return answer
-    return _page(request, "accounts/you.html", form, themes=Theme.choices)
+    ages = {"idle": in_words(settings.SESSION_COOKIE_AGE), "longest": in_words(settings.SESSION_LONGEST)}
+    return _page(request, "accounts/you.html", form, themes=Theme.choices, sessions=ages)
 
 
 @sensitive_post_parameters("old_password", "new_password1", "new_password2")
@@ -44,15 +51,16 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     """Change one's password. All other sessions end: each holds a digest of the password it began with."""
-    person = _person(request)
-    form = NewPasswordForm(person, posted(request))
+    person = person_of(request)
+    proven = proof_of_password(request, person, Operation.USER_PASSWORD_CHANGE, "old_password")
+    form = NewPasswordForm(person, posted(request), proven=proven)
 
     def change() -> None:
         form.save(commit=False)
         person.save(update_fields=["password"])
         update_session_auth_hash(request, person)
 
-    with attempting(Operation.USER_PASSWORD_CHANGE, account_id=_home(person), target=person) as attempt:
+    with attempting(Operation.USER_PASSWORD_CHANGE, account_id=home_of(person), target=person) as attempt:
         if answer := carry_out(
             request,
             attempt,
@@ -66,13 +74,52 @@ def password(request: HttpRequest) -> HttpResponse:
     return _page(request, "accounts/password.html", form)
 
 
-def _person(request: HttpRequest) -> User:
+@own_page(attempts=Operation.USER_SIGN_OUT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End all one's sessions, this one too."""
+    person = person_of(request)
+    form = forms.Form(posted(request))
+    with attempting(Operation.USER_SIGN_OUT, account_id=home_of(person), target=person) as attempt:
+        if answer := carry_out(
+            request,
+            attempt,
+            form,
+            person.end_sessions,
+            then=lambda: reverse("sign-in"),
+            said="You are signed out everywhere.",
+        ):
+            request.session.flush()
+            return answer
+    return form_page(
+        request,
+        form,
+        "Sign out everywhere",
+        "Sign out everywhere",
+        crumbs=[("You", reverse("you"))],
+        warning="All your sessions end, in this browser and in every other. API tokens keep working.",
+    )
+
+
+def proof_of_password(request: HttpRequest, person: User, operation: Operation, field: str) -> Callable[[], None]:
+    """Count a try to prove the password where a form holds one, and return what to call when it is right.
+
+    Raises:
+        Throttled: when there were too many that are not.
+    """
+    if not request.POST.get(field):
+        return lambda: None
+    return throttles.admit(throttles.to_prove("password", person), operation, home_of(person), person).succeeded
+
+
+def person_of(request: HttpRequest) -> User:
     """Return who is signed in, read again: what a refused form wrote into it must not stand in the page's frame."""
-    person: User = User.objects.get(pk=request.user.pk)
+    person: User = User.objects.select_related("second_factor").get(pk=request.user.pk)
     return person
 
 
-def _home(person: User) -> int:
+def home_of(person: User) -> int:
+    """Return the account whose log shows what a person does about themselves."""
     return person.home_id or Account.PLATFORM_ID
 
 

@@ -172,4 +172,5 @@ DESCRIPTIONS = (
 )
 REASONS = ("", "", "", "Replaced by its successor", "Trained on the wrong data set", "Clean-up after the review")
 TRAINING_FAILURES = ("Out of GPU memory in epoch 3 of 20.", "Two classes have fewer than 10 labelled inputs.")
+SUPPORT_REASON = "An administrator asked why an operation was refused"
 LOG_QUERIES = ("range=7d", "range=today", "range=30d", "range=last-month", "app=visual-inspection&range=month")

@@ -9,6 +9,7 @@ from accounts.roles import Permission, Role, RoleDenied
 from auditlog.events import Event, Target, event_of_person
 from auditlog.recorder import record_events
 from auditlog.sentences import sentence_for
+from auditlog.support import SupportAccess
 from controlcenter.context import current
 from controlcenter.operations import Operation as Op
 from controlcenter.resources.models import (
@@ -156,16 +157,26 @@ def sign(operation: Op, path: str, world: World) -> None:
         record_events([event_of_person(operation, user, world.time)])
 
 
-def read_log(operation: Op, path: str, world: World) -> None:
+def read_log(operation: Op, path: str, world: World, reason: str = "") -> None:
     """View or export the log through a filter; support staff open it in the admin."""
     if operation is not Op.LOG_SUPPORT_VIEW and not world.account.plan.audit_log:
         raise NothingThereError
     query = "" if operation is Op.LOG_SUPPORT_VIEW else world.choose(cast.LOG_QUERIES)
     targets = [Target("filter", query, query)] if query else []
-    with world.doing("GET", path):
+    with world.doing("GET", path, reason=reason):
         event = Event(operation, world.account.pk, world.time, current(), targets=targets)
         event.sentence = sentence_for(operation, query)
         record_events([event])
+
+
+def support_view(world: World) -> None:
+    """Open a support access, look at the log, and end the access."""
+    staff, time = world.users[world.turn.who], world.turn.time
+    with world.doing("POST", f"/admin/support/{world.account.slug}/"):
+        access = SupportAccess.open(staff, world.account.pk, cast.SUPPORT_REASON, f"CC-{time:%j%H}")
+    read_log(Op.LOG_SUPPORT_VIEW, "/admin/auditlog/entry/", world, access.as_reason)
+    with world.doing("POST", f"/admin/support/{world.account.pk}/end/"):
+        access.end()
 
 
 # What does not come about
@@ -226,7 +237,6 @@ denied = one_of(  # to all but administrators and organization contributors
 hammer = partial(fail, Op.MODEL_CREATE, "apps/{}/models/", RefusedError("token_revoked", "This API token was revoked."))
 sign_in, sign_out = partial(sign, Op.USER_SIGN_IN, "/sign-in/"), partial(sign, Op.USER_SIGN_OUT, "/sign-out/")
 view, export = partial(read_log, Op.LOG_VIEW, "teams-and-logs/"), partial(read_log, Op.LOG_EXPORT, "teams-and-logs/")
-support_view = partial(read_log, Op.LOG_SUPPORT_VIEW, "/admin/auditlog/entry/")
 
 BUILDING: tuple[tuple[int, Activity], ...] = (
     (10, partial(add_version, Model, state=State.TRAINING)),

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from auditlog.listing import Listing
 
 STATE = """
-SELECT tip.time, coalesce(tip.last_seq, 0), found.status, found.sealed_until, coalesce(found.last_seq, 0),
-    stall.since IS NOT NULL
+SELECT tip.time, greatest(tip.last_seq - removed.entries, 0), found.status, found.sealed_until,
+    greatest(found.last_seq - removed.entries, 0), stall.since IS NOT NULL
 FROM (SELECT %s::bigint AS id) AS account
 LEFT JOIN LATERAL (
     SELECT time, last_seq FROM auditlog_block WHERE account_id = account.id ORDER BY number DESC LIMIT 1
 ) AS tip ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(entries), 0)::bigint AS entries FROM auditlog_certificate WHERE account_id = account.id
+) AS removed
 LEFT JOIN auditlog_verification AS found ON found.account_id = account.id
 LEFT JOIN auditlog_stall AS stall ON stall.account_id = account.id
 """
@@ -33,7 +36,7 @@ MOST_KNOWN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """How far an account's log is sealed and verified."""
+    """How far an account's log is sealed and verified; what retention removed is not counted."""
 
     sealed_until: datetime | None
     sealed: int

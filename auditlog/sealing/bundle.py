@@ -14,6 +14,7 @@ from auditlog.canonical import canonical, timestamp
 from auditlog.models import Subject
 
 from . import rows
+from .certificates import certificates_of
 from .keys import key_documents
 from .models import Block
 from .verify import Document
@@ -95,7 +96,7 @@ def export(
         }
         _write(writer, "manifest.json", [manifest])
         _write(writer, "keys.ndjson", map(plain, key_documents()))
-        _write(writer, "certificates.ndjson", [])
+        _write(writer, "certificates.ndjson", map(plain, certificates_of(account_id)))
         heads = rows.heads(account_id, span.first, span.last)
         _write(writer, "blocks.ndjson", ({**plain(head), "columns": columns} for head, columns in heads))
         lines = rows.places(account_id, span.first_seq, span.last_seq)
@@ -111,11 +112,12 @@ def export(
 
 def _write_entries(file: BinaryIO, lines: Iterable[rows.Line], tick: Callable[[int], object]) -> tuple[int, set[bytes]]:
     count, persons = 0, set[bytes]()
-    for count, (header, body) in enumerate(lines, 1):
+    for place, (header, body) in enumerate(lines, 1):
+        count += body is not None  # What was removed has a place, and nothing in it.
         # A line's end within JSON can only be space between its parts, as jsonb never has it.
         file.write(b"%s\n%s\n" % (header.encode(), body or b""))
         persons.update(PERSON.findall(body or b""))
-        if not count % rows.ROWS_AT_ONCE:
+        if not place % rows.ROWS_AT_ONCE:
             tick(rows.ROWS_AT_ONCE)
     return count, persons
 

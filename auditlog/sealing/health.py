@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.decorators import staff_member_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
@@ -14,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Account
+from auditlog import unrecorded
 
 from .anchors import newest
 from .models import Delivery, SealerState, Stall, Verification
@@ -25,7 +25,7 @@ MOST_COUNTED = 10_000
 ATTEMPTS_BEFORE_ALARM = 3
 
 
-INSERT_ONLY = ("auditlog_seal", "auditlog_block", "auditlog_sealingkey", "auditlog_anchor")
+INSERT_ONLY = ("auditlog_seal", "auditlog_block", "auditlog_sealingkey", "auditlog_anchor", "auditlog_certificate")
 DISARMED = """
 SELECT kept.oid::regclass::text
 FROM (SELECT relid AS oid FROM pg_partition_tree('auditlog_entry') UNION SELECT unnest(%s::regclass[])) AS kept
@@ -55,7 +55,7 @@ def alarms(now: datetime) -> list[Alarm]:
         Alarm(f"The log was altered: {found.problem}.", found.account_id)
         for found in Verification.objects.filter(status=ALTERED).order_by("account_id")
     ]
-    return stalls + altered + _disarmed() + _late(now) + _undelivered()
+    return stalls + altered + _disarmed() + _unrecorded() + _late(now) + _undelivered()
 
 
 def alarms_of(account_id: int, now: datetime) -> list[Alarm]:
@@ -67,6 +67,13 @@ def _disarmed() -> list[Alarm]:
     with connection.cursor() as cursor:
         cursor.execute(DISARMED, [list(INSERT_ONLY)])
         return [Alarm(f"{table} is no longer insert-only: its triggers are off or gone.") for (table,) in cursor]
+
+
+def _unrecorded() -> list[Alarm]:
+    if time := unrecorded.latest():
+        count = unrecorded.count()
+        return [Alarm(f"{count:,} times something was not recorded on this server, last at {time:%Y-%m-%d %H:%M} UTC.")]
+    return []
 
 
 def _late(now: datetime) -> list[Alarm]:
@@ -101,16 +108,20 @@ def health(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def log_health(request: HttpRequest) -> HttpResponse:
-    """200 while the log is sealed in time and sound, for monitoring; says no more to who is not signed in."""
+    """200 while the log is sealed in time and sound, for monitoring; says no more to who is not signed in.
+
+    Beside it, also when the database is away, how much could not be recorded on this server.
+    """
+    count = unrecorded.count()
     try:
-        return _answer(["log"] if alarms(timezone.now()) else [])
+        return _answer(["log"] if alarms(timezone.now()) else [], unrecorded=count)
     except DatabaseError:
-        return _answer(["database"])
+        return _answer(["database"], unrecorded=count)
 
 
 @never_cache
 @require_safe
-@staff_member_required
+@admin.site.admin_view
 def figures(request: HttpRequest) -> HttpResponse:
     """The figures behind it, for support staff."""
     now, state, anchor = timezone.now(), SealerState.objects.first(), newest()
@@ -135,6 +146,6 @@ def figures(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/auditlog/health.html", context)
 
 
-def _answer(failing: list[str]) -> HttpResponse:
+def _answer(failing: list[str], **figures: int) -> HttpResponse:
     status = {"status": "failing", "failing": failing} if failing else {"status": "ok"}
-    return JsonResponse(status, status=503 if failing else 200)
+    return JsonResponse({**status, **figures}, status=503 if failing else 200)

@@ -14,11 +14,14 @@ from accounts.models import Member
 from accounts.roles import Permission
 from auditlog.canonical import canonical
 from auditlog.ids import ceiling_id, floor_id
+from auditlog.retention.page import retention_of
+from auditlog.support import SupportAccess
 
 from . import rows
 from .anchors import newest, receipt_of
 from .badge import integrity_of
 from .bundle import plain
+from .certificates import certificates_of
 from .deliveries import places
 from .health import alarms_of
 from .keys import key_documents
@@ -30,6 +33,7 @@ SECONDS = 10
 """For how long a page may compute."""
 
 ANCHORS_SHOWN = 12
+ACCESSES_SHOWN = 20
 DAYS = 30
 
 
@@ -73,7 +77,7 @@ def check(request: HttpRequest, member: Member) -> HttpResponse:
 @account_page()
 @require_safe
 def document(request: HttpRequest, member: Member, part: str) -> HttpResponse:
-    """The newest head, the public keys, or the newest anchor's receipt, as a file."""
+    """The newest head, the public keys, the newest anchor's receipt, or all certificates, as a file."""
     if refused := _closed(member):
         return refused
     content = _document(member.account_id, part)
@@ -100,6 +104,9 @@ def _document(account_id: int, part: str) -> bytes | None:
             return canonical(plain(rows.document_of(tip))) if tip else None
         case "anchor":
             return receipt_of(anchor, account_id) if anchor else None
+        case "certificates":
+            found = certificates_of(account_id)
+            return canonical([plain(certificate) for certificate in found]) if found else None
         case _:
             return None
 
@@ -118,6 +125,8 @@ def _context(member: Member, form: RangeForm) -> dict[str, Any]:
         "keys": [{**key, "time": _time(key["time"]), "current": key is keys[-1]} for key in keys],
         "anchors": [_anchor(anchor, account.pk) for anchor in Anchor.objects.order_by("-number")[:ANCHORS_SHOWN]],
         "anchored": bool(places()),
+        "retention": retention_of(account, timezone.now()),
+        "support": SupportAccess.objects.for_account(account.pk).newest_first()[:ACCESSES_SHOWN],
     }
 
 

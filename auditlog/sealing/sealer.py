@@ -140,12 +140,8 @@ def _which(state: SealerState | None, work: Pass) -> str:
 def pending(most: int) -> int:
     """Return how many entries were written since the last pass, up to a limit."""
     state = SealerState.objects.first()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL {BY_INDEX}")
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM auditlog_entry WHERE xid::text::bigint >= %s LIMIT %s) AS waiting",
-            [state.watermark if state else 0, most],
-        )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT auditlog_waiting(%s, %s)", [state.watermark if state else 0, most])
         return int(cursor.fetchone()[0])
 
 

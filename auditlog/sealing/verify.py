@@ -61,6 +61,32 @@ def root_of(leaves: list[bytes]) -> bytes:
     return level[0]
 
 
+class Tree:
+    """The same over leaves that come one by one: it keeps a node for each power of two, not the leaves."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._nodes: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Take another leaf, on the right of all others."""
+        node, below = leaf, self.size
+        while below & 1:
+            node, below = node_hash(self._nodes.pop(), node), below >> 1
+        self._nodes.append(node)
+        self.size += 1
+
+    @property
+    def root(self) -> bytes:
+        """The root over all leaves so far."""
+        if not self._nodes:
+            return root_of([])
+        root, *others = reversed(self._nodes)
+        for node in others:
+            root = node_hash(node, root)
+        return root
+
+
 def root_by_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """Return the root that an inclusion proof leads to (RFC 9162, section 2.1.3.2). Raises ``ValueError``."""
     node, last = leaf, size - 1
@@ -274,6 +300,40 @@ def read_anchor(name: str, content: bytes, account: int) -> Anchor | None:
     return next((Anchor(name, document, head) for head in heads if head.account == account), None)
 
 
+# What was removed
+
+
+class Removal:
+    """What a certificate says was removed by retention, and what of it is gone indeed."""
+
+    def __init__(self, document: Document) -> None:
+        says = document.says
+        self.digest, self.time = document.digest, str(says["time"])
+        self.start, self.end = str(says["from"]), str(says["until"])
+        self.first, self.last, self.count, self.days = (int(says[name]) for name in ("first", "last", "count", "days"))
+        self.kept = id_before(self.time, timedelta(days=self.days))
+        self.root = str(says["root"])
+        self.gone = Tree()
+
+    @property
+    def place(self) -> str:
+        """How it is called."""
+        return f"the certificate of {self.time} (entries {self.first} to {self.last})"
+
+    def covers(self, seq: int, entry_id: str) -> bool:
+        """Say whether an entry is among what was removed."""
+        return self.first <= seq <= self.last and self.start <= entry_id < self.end
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with it, given all that is gone; "" for nothing."""
+        if self.end > self.kept:
+            return f"it was too early: entries were kept for {self.days} days"
+        if self.gone.size != self.count:
+            return f"it says that {self.count:,} entries were removed, and {self.gone.size:,} are gone"
+        return "" if self.gone.root.hex() == self.root else "other entries than those it was signed for are gone"
+
+
 # What an entry's columns have to be
 
 
@@ -312,6 +372,10 @@ NAMES = (
     "targets",
     "person",
 )
+
+OPERATION = 3 + NAMES.index("operation")
+EXPIRED, HELD, RELEASED = 1204, 1207, 1208
+"""Operations that tell of the log's own end: entries were removed; none may be, from now on; they may again."""
 
 LEAF = 3 + len(NAMES)
 SIZE = LEAF + 1
@@ -418,11 +482,10 @@ class Chain:
         self._waiting: dict[int, list[Anchor]] = {}
         for anchor in self.anchors:
             self._waiting.setdefault(anchor.head.number, []).append(anchor)
-        self._certified = [
-            (str(document.says.get("from")), str(document.says.get("until")))
-            for document in self.certificates
-            if self._is_valid(document)
-        ]
+        self._begins = self.previous.says["last"] + 1 if self.previous else 1
+        self._removals = [removal for document in self.certificates if (removal := self._removal(document))]
+        self._told: set[str] = set()
+        self._holds: list[tuple[str, bool, str]] = []
 
     def check(
         self, heads: Iterable[tuple[Document, list[Any]]], rows: Iterator[Row], stop: Callable[[], bool] = lambda: False
@@ -440,6 +503,7 @@ class Chain:
         else:
             self._rest(waiting, rows)
             self._anchors_beyond()
+            self._removed()
         self._sign_off()
         return self.report
 
@@ -517,7 +581,7 @@ class Chain:
             sealed.append(leaf)
             if header[3] is None:
                 found.append(None)
-                self._gone(seq, header[1])
+                self._gone(seq, header[1], leaf)
             else:
                 recomputed = sha256(b"\x00" + body).digest()
                 found.append(recomputed)
@@ -528,7 +592,9 @@ class Chain:
                     self.report.complain(f"entry {seq} ({header[1]}): another entry lies there, {header[3]}")
                 if header[1] < late:
                     self._note_late(header)
-            self.report.entries += 1
+                if header[OPERATION] >= EXPIRED:
+                    self._hear(header, body)
+            self.report.entries += header[3] is not None
             seq += 1
             waiting = next(rows, None)
         if seq <= last:
@@ -558,17 +624,60 @@ class Chain:
         else:
             self.report.complain(f"{place}: its leaf is not that of its body")
 
-    def _gone(self, seq: int, entry_id: str) -> None:
-        if any(start <= entry_id < end for start, end in self._certified):
-            self.report.removed += 1
-        else:
-            self.report.complain(f"entry {seq} ({entry_id}): it was deleted, and no certificate says so")
+    # What retention removed
 
-    def _is_valid(self, certificate: Document) -> bool:
+    def _removal(self, certificate: Document) -> Removal | None:
         if complaint := self.keys.complaint(certificate, "certificate"):
             self.report.complain(f"a certificate of what was removed is not valid: {complaint}")
-            return False
-        return certificate.says.get("account") in (None, self.account)
+            return None
+        try:
+            removal = Removal(certificate)
+        except (KeyError, ValueError, TypeError, OverflowError):
+            self.report.complain(f"a certificate of what was removed is none: {certificate.text[:80]!r}")
+            return None
+        return removal if certificate.says.get("account") == self.account else None
+
+    def _gone(self, seq: int, entry_id: str, leaf: bytes) -> None:
+        for place, removal in enumerate(self._removals):
+            if removal.covers(seq, entry_id):
+                removal.gone.add(leaf)
+                self.report.removed += 1
+                self._removals[0], self._removals[place] = removal, self._removals[0]  # the next one will be there, too
+                return
+        self.report.complain(f"entry {seq} ({entry_id}): it was deleted, and no certificate says so")
+
+    def _hear(self, header: list[Any], body: bytes) -> None:
+        """Listen to what the log tells of its own end."""
+        try:
+            event = parse(str(body, "utf-8"))[0]
+            if not event["success"]:
+                return
+            if header[OPERATION] == EXPIRED:
+                self._told.add(event["changes"]["digest"][1])
+            elif header[OPERATION] in (HELD, RELEASED):
+                self._holds.append((event["time"], header[OPERATION] == HELD, f"entry {header[3]}"))
+        except (ValueError, KeyError, TypeError, IndexError):
+            return  # What is wrong with it was told already, if anything is.
+
+    def _removed(self) -> None:
+        """Hold certificates against all that is gone, and against what the log tells. A part tells of its own only."""
+        self._holds.sort()
+        for removal in sorted(self._removals, key=lambda removal: removal.first):
+            if self._begins > removal.first or self.report.last < removal.last:
+                continue
+            if complaint := removal.complaint or self._held(removal):
+                self.report.complain(f"{removal.place}: {complaint}")
+            elif self.whole and removal.digest not in self._told and not self._was_removed(removal):
+                self.report.complain(f"{removal.place}: no entry of the log tells of it")
+
+    def _held(self, removal: Removal) -> str:
+        before = [hold for hold in self._holds if hold[0] <= removal.time]
+        return f"the log was on legal hold, as {before[-1][2]} says" if before and before[-1][1] else ""
+
+    def _was_removed(self, removal: Removal) -> bool:
+        """Say whether the entry that told of a removal may have been removed itself since."""
+        then = id_before(removal.time)
+        return any(other.start <= then < other.end for other in self._removals)
 
     def _note_late(self, header: list[Any]) -> None:
         self.report.late += 1
@@ -580,6 +689,8 @@ class Chain:
         too_old, fresh = id_before(newest, SLOW), id_before(self.at, FRESH)
         while waiting is not None:
             header, body = waiting
+            if (header[OPERATION] or 0) >= EXPIRED:
+                self._hear(header, body)
             if header[0] is not None:
                 self.report.complain(f"entry {header[0]} ({header[1]}): no block has it")
             elif leaf_hash(body).hex() != header[LEAF]:

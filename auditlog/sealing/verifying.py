@@ -15,6 +15,7 @@ from auditlog.canonical import timestamp
 from auditlog.models import Subject
 
 from . import rows
+from .certificates import certificates_of
 from .keys import key_documents, signature_holds
 from .models import Block
 from .verify import (
@@ -96,7 +97,13 @@ def verify(
         keys = Keys(key_documents(), first_key(held), signature_holds)
         complaints += _wrong_anchors(keys, held)
         chain_ = Chain(
-            account_id, keys, held, [], _head_before(account_id, span), timestamp(timezone.now()), span is WHOLE
+            account_id,
+            keys,
+            held,
+            certificates_of(account_id),
+            _head_before(account_id, span),
+            timestamp(timezone.now()),
+            span is WHOLE,
         )
         report = chain_.check(
             _ticking(rows.heads(account_id, span.first, span.last), tick),

@@ -166,7 +166,7 @@ class CollaboratorAdmin(RecordedAdmin):
     form = CollaboratorForm
     list_display = ("user", "app", "scopes", "created_at")
     list_select_related = ("user", "app")
-    search_fields = ("user__email", "user__slug", "app__slug", "app__account__slug")
+    search_fields = ("=user__email", "user__slug", "app__slug", "app__account__slug")
 
 
 class TeamAppForm(forms.ModelForm):  # type: ignore[type-arg]

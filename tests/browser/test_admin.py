@@ -12,6 +12,7 @@ from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 from tests.browser.conftest import RESULTS
 from tests.factories import AccountFactory, AppFactory, ModelVersionFactory, UserFactory
+from tests.support import give_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +36,12 @@ def test_support_staff_change_a_plan_and_read_of_it(
     page.goto(reverse("admin:index"))
     page.locator("#content .model-account th a").click()
     page.get_by_role("link", name="Acme").click()
+    page.get_by_label("Reason:").fill("They asked for the Professional plan")
+    page.get_by_label("Ticket:").fill("4711")
+    assert axe(page) == []
+    page.screenshot(path=RESULTS / "admin-support.png", full_page=True)
+    page.get_by_role("button", name="Open access").click()
+    expect(page.get_by_text("Support access, ticket 4711")).to_be_visible()
     page.get_by_label("Plan:").select_option(label="Professional")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
@@ -58,6 +65,7 @@ def test_accounts_are_searched_and_entries_filtered_in_plain_forms(
 ) -> None:
     page = page_without_javascript
     AppFactory.create(account=acme, name="Cats")
+    give_access(support, acme.pk)
     sign_in(page, support)
     page.goto(reverse("admin:auditlog_entry_changelist"))
     page.get_by_label("Account id or name").fill("acm")
@@ -76,6 +84,7 @@ def test_pickers_and_searches_of_forms_work_under_our_policy(
     page: Page, sign_in: Callable[..., None], acme: Account, support: User
 ) -> None:
     version = ModelVersionFactory.create(model__app__account=acme, model__name="Lions")
+    give_access(support, acme.pk)
     sign_in(page, support)
     page.goto(reverse("admin:resources_modelversion_change", args=[version.pk]))
     page.get_by_role("link", name="Today").click()

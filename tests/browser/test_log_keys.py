@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from controlcenter.context import SYSTEM, acting_as
@@ -58,8 +58,13 @@ def test_rows_are_walked_opened_and_closed(logs: Page) -> None:
     expect(logs.locator(".det")).to_have_count(0)
 
 
+def slowly(route: Route) -> None:
+    time.sleep(0.5)
+    route.continue_()
+
+
 def test_enter_waits_for_the_keys_before_it(logs: Page) -> None:
-    logs.route("**/keys*.js", lambda route: (time.sleep(0.5), route.continue_())[-1])
+    logs.route("**/keys*.js", slowly)
     logs.locator("#apps").focus()
     logs.keyboard.press("j")
     logs.keyboard.press("Enter")

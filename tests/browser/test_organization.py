@@ -84,6 +84,9 @@ def read_as_support(page: Page, sign_in: SignIn) -> None:
     sign_in(page, UserFactory(slug="support", email="support@example.com", is_staff=True, home=None))
     page.goto("/admin/auditlog/entry/?q=acme")
     page.get_by_role("link", name="Acme Robotics").click()
+    page.get_by_label("Reason:").fill("They want to know who deleted it")
+    page.get_by_label("Ticket:").fill("4711")
+    page.get_by_role("button", name="Open access").click()
     expect(page.get_by_role("heading", name="Entries of Acme Robotics")).to_be_visible()
     expect(page.get_by_text("Delete organization 'Acme Robotics'").first).to_be_visible()
 
