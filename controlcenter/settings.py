@@ -137,9 +137,7 @@ DATABASES = {
         conn_health_checks=True,  # … and a restarted database is noticed before a request fails on it.
     )
 }
-# Seconds; the server sets it, so that no look at the log goes on for ever.
-if STATEMENT_TIMEOUT := count("STATEMENT_TIMEOUT"):
-    DATABASES["default"].setdefault("OPTIONS", {})["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT}s"
+STATEMENT_TIMEOUT = count("STATEMENT_TIMEOUT", "20")  # seconds, for pages: see wsgi.py
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"

@@ -2,9 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlcenter.settings")
-os.environ.setdefault("STATEMENT_TIMEOUT", "20")  # Pages only: commands may take as long as they need.
 
 application = get_wsgi_application()
+
+# No look at the log goes on for ever. Pages only: commands may take as long as they need.
+connections.settings["default"]["OPTIONS"]["options"] = f"-c statement_timeout={settings.STATEMENT_TIMEOUT}s"

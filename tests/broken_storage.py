@@ -7,6 +7,7 @@ error of PostgreSQL. Changes are tried through pages, the API, Django and raw SQ
 """
 
 import argparse
+import importlib
 import json
 import os
 import socket
@@ -67,6 +68,7 @@ class World:
         self.folder, self.postgres, self.random = folder, postgres, Random(1)  # noqa: S311
         os.environ |= {"STATEMENT_TIMEOUT": str(TIMEOUT), "UNRECORDED_FILE": str(folder / "unrecorded")}
         set_up(postgres.url, folder / "anchors")
+        importlib.import_module("controlcenter.wsgi")  # What is done in this process is stopped as in a server, too.
         call_command("harden_database", stdout=StringIO())
         self._make()
         self.become("controlcenter_app")

@@ -1,5 +1,7 @@
 """Error pages: each says what happened and shows the request id, and none needs what may be broken."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -128,3 +130,21 @@ def test_a_look_that_takes_too_long(page: Client, monkeypatch: pytest.MonkeyPatc
     response = page.get("/@acme/teams-and-logs/?text=rare")
     assert_error(response, 503, "This takes too long")
     assert 'href="/@acme/teams-and-logs/"' in response.content.decode()
+
+
+def test_pages_are_stopped_and_commands_are_not() -> None:
+    asked = """
+import django
+django.setup()
+from django.db import connection
+def limit():
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        return cursor.fetchone()[0]
+print(limit())
+import controlcenter.wsgi
+print(limit())
+"""
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["0", "20s"]
