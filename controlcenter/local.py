@@ -31,6 +31,8 @@ from controlcenter.local_postgres import LocalPostgres, PostgresError, die_with_
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data"
 UNREACHABLE_AFTER = 10  # seconds
+BESIDE = ("roll_up_log", "seal_log")
+RESTART_EVERY = 5  # seconds; not at once, over and over, what can't start
 
 
 def main(command: list[str]) -> None:
@@ -58,12 +60,19 @@ def _run(host: str, port: str) -> None:
             call_command("seed_demo")
         app, sealer = _roles(postgres)
         _forget_connections()
-        beside = (_child(_run_beside, sealer, "roll_up_log"), _child(_run_beside, sealer, "seal_log"))
-        with beside[0], beside[1], _child(_serve, app, host, port) as web:
+        with contextlib.ExitStack() as running:
+            beside = {command: running.enter_context(_child(_run_beside, sealer, command)) for command in BESIDE}
+            web = running.enter_context(_child(_serve, app, host, port))
+            started = time.monotonic()
             while web.is_alive():
                 if postgres and not postgres.is_running:
                     print("PostgreSQL has ended: starting it again.", flush=True)
                     postgres.start()
+                ended = [command for command, child in beside.items() if not child.is_alive()]
+                if ended and time.monotonic() > started + RESTART_EVERY:
+                    print(f"{ended[0]} has ended: starting it again.", flush=True)
+                    beside[ended[0]] = running.enter_context(_child(_run_beside, sealer, ended[0]))
+                    started = time.monotonic()
                 web.join(timeout=0.5)
         sys.exit(web.exitcode)
 
