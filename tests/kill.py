@@ -2,8 +2,8 @@
 
     python -m tests.kill --seconds 60 --kills 20
 
-The sealer and a writer are killed as often as the server, with SIGKILL: is the log sound each time, without a gap and
-without an entry twice?
+Two of the writers are clients of the API. The sealer, a writer and a worker of the web server are killed as often as
+PostgreSQL, with SIGKILL: is the log sound each time, without a gap and without an entry twice?
 Makes a server of its own, with everything on that keeps data through a power cut, and prints its figures.
 """
 
@@ -17,15 +17,22 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from io import StringIO
 from itertools import count, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+import psutil
+import requests
+
 from .sealing import KEY
+from .servers import answers, free_port
 
 ROOT = Path(__file__).parent.parent
 WRITERS = 8
+CLIENTS = range(6, WRITERS)
+"""Writers that reach the product as its users do, through gunicorn under the servers' role."""
 APPS_AT_MOST = 20  # per writer
 SHARED = 3  # apps that all writers rename, one waiting for the other
 
@@ -47,6 +54,7 @@ def main() -> int:
     print(json.dumps(figures, indent=2))
     wrong = figures["operations without an entry"] + figures["entries without an operation"]
     wrong += figures["entries without a place"] + len(figures["found by verification"])
+    wrong += figures["accounts with a gap"] + figures["entries whose leaf is not theirs"]
     return 1 if wrong or not figures["entries"] else 0
 
 
@@ -73,7 +81,8 @@ def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
             "SEAL_EVERY": "1",
         }
         _set_up_django()
-        _prepare()
+        _prepare(folder)
+        workers = _serve(folder)
         writers = [_start_writer(number, folder) for number in range(WRITERS)]
         sealer, found, down = _start_sealer(), list[str](), list[float]()
         try:
@@ -83,6 +92,7 @@ def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
                 down.append(_kill(server))
                 found += verify_all()
                 time.sleep(seconds / 3 / kills)
+                workers.children()[0].kill()
                 writers[kill % WRITERS].kill()
                 writers[kill % WRITERS].wait()
                 found += verify_all()
@@ -97,15 +107,31 @@ def rehearse(folder: Path, seconds: float, kills: int = 1) -> dict[str, Any]:
         finally:
             for process in (*writers, sealer):
                 process.kill()
+            workers.terminate()
         assert codes == [0] * WRITERS, codes
         return {
             "writers": WRITERS,
             "seconds": seconds,
-            "servers, writers and sealers killed": kills,
+            "servers, workers, writers and sealers killed": kills,
             "down for": round(max(down), 2),
             **compare(folder),
             **seal_the_rest(found),
         }
+
+
+def _serve(folder: Path) -> psutil.Process:
+    """Start gunicorn under the servers' role, and return it once it answers."""
+    base = f"127.0.0.1:{free_port()}"
+    (folder / "address").write_text(f"http://{base}/v2/users")
+    environment = {**os.environ, "API_REQUESTS_PER_MINUTE": "1000000"}
+    environment["DATABASE_URL"] = environment["DATABASE_URL"].replace("//controlcenter@", "//controlcenter_app@")
+    command = [sys.executable, "-m", "gunicorn", "controlcenter.wsgi", "--workers", "2", "--threads", "4"]
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen([*command, "--bind", base], cwd=ROOT, stdout=log, stderr=log, env=environment)
+    while not answers(f"http://{base}/health/"):
+        assert server.poll() is None, (folder / "server.log").read_text()
+        time.sleep(0.05)
+    return psutil.Process(server.pid)
 
 
 def _start_writer(number: int, folder: Path) -> subprocess.Popen[bytes]:
@@ -160,19 +186,27 @@ def _start_together(folder: Path, writers: list[subprocess.Popen[bytes]]) -> Non
     (folder / "go").touch()
 
 
-def _prepare() -> None:
+def _prepare(folder: Path) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.factories import AccountFactory, AppFactory
+    from accounts.models import Token
+    from accounts.roles import Role
+    from accounts.tokens import TokenScope
+    from tests.factories import AccountFactory, AppFactory, MemberFactory
 
     call_command("migrate", verbosity=0)
+    call_command("harden_database", stdout=StringIO())
     with connection.cursor() as cursor:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             cursor.execute(f"SHOW {setting}")
             assert cursor.fetchone() == ("on",), setting
     for number in range(WRITERS):
-        AccountFactory(slug=f"writer-{number}")
+        account = AccountFactory(slug=f"writer-{number}")
+        if number in CLIENTS:
+            member = MemberFactory(account=account, role=Role.ADMINISTRATOR)
+            _, secret = Token.issue(member.user, account, "drill", list(TokenScope))
+            (folder / f"token-{number}").write_text(secret)
     AppFactory.create_batch(SHARED, account=AccountFactory(slug="shared"))
     connection.close()
 
@@ -196,7 +230,8 @@ def write(number: int, folder: Path) -> None:
     from accounts.models import Account
     from controlcenter.context import SYSTEM, NotRecorded, acting_as
 
-    gone = (OperationalError, InterfaceError)
+    gone = (OperationalError, InterfaceError, Unanswered)
+    actions = OVER_HTTP if number in CLIENTS else ACTIONS
     random = Random(os.getpid())  # noqa: S311
     account = Account.objects.get(slug=f"writer-{number}")
     (folder / f"ready-{number}").touch()
@@ -206,7 +241,7 @@ def write(number: int, folder: Path) -> None:
         for step in count():
             if (folder / "stop").exists():
                 break
-            act = random.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+            act = random.choices(list(actions), list(actions.values()))[0]
             try:
                 act(account, f"{number}-{os.getpid()}-{step}", random, notes)
             except (*gone, NotRecorded) as error:
@@ -279,6 +314,46 @@ def _any_app(account: Any, random: Random) -> Any:
     return random.choice(apps) if apps else None
 
 
+# The same through the API
+
+
+class Unanswered(Exception):  # noqa: N818
+    """The server was killed meanwhile, or could not reach PostgreSQL: nobody knows what came about."""
+
+
+def create_over_http(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    if account.apps.count() < APPS_AT_MOST:
+        _call(account, notes, "POST", "apps", {"apps": [{"id": f"app-{name}", "name": name}]})
+        print("created", f"app-{name}", file=notes, flush=True)
+
+
+def rename_over_http(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    app = _any_app(account, random)
+    if app:
+        _call(account, notes, "PATCH", "apps", {"action": "merge", "apps": [{"id": app.slug, "name": name}]})
+        print("renamed", app.slug, name, file=notes, flush=True)
+
+
+def delete_over_http(account: Any, name: str, random: Random, notes: TextIO) -> None:
+    app = _any_app(account, random)
+    if app:
+        _call(account, notes, "DELETE", f"apps/{app.slug}", None)
+        print("deleted", app.slug, file=notes, flush=True)
+
+
+def _call(account: Any, notes: TextIO, method: str, path: str, body: Any) -> None:
+    folder = Path(notes.name).parent
+    secret = (folder / f"token-{account.slug.removeprefix('writer-')}").read_text()
+    url = f"{(folder / 'address').read_text()}/{account.slug}/{path}"
+    try:
+        answer = requests.request(method, url, json=body, headers={"Authorization": f"Key {secret}"}, timeout=30)
+    except requests.RequestException as error:
+        raise Unanswered from error
+    if answer.status_code >= 500:
+        raise Unanswered
+    answer.raise_for_status()
+
+
 Action = Callable[[Any, str, Random, TextIO], None]
 ACTIONS: dict[Action, int] = {
     create: 30,
@@ -289,6 +364,7 @@ ACTIONS: dict[Action, int] = {
     delete_many: 2,
     change_one_s_mind: 5,
 }
+OVER_HTTP: dict[Action, int] = {create_over_http: 30, rename_over_http: 30, delete_over_http: 10}
 
 
 # The reckoning
@@ -306,7 +382,7 @@ def compare(folder: Path) -> dict[str, Any]:
     entries: Counter[tuple[str, ...]] = Counter()
     names: dict[str, list[list[str | None]]] = {}
     torn = 0
-    for entry in Entry.objects.filter(app_id__isnull=False).order_by("id"):
+    for entry in Entry.objects.succeeded().filter(app_id__isnull=False).order_by("id"):
         torn += bytes(entry.leaf) != leaf_of(bytes(entry.body))
         slug, (before, after) = entry.targets[0]["id"], entry.event["changes"]["name"]
         kind = {Operation.APPLICATION_CREATE: "created", Operation.APPLICATION_DELETE: "deleted"}.get(

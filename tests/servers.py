@@ -1,11 +1,14 @@
 """Django on a PostgreSQL server of a drill's own, and on another one afterwards."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import requests
 
 from .sealing import KEY
 
@@ -35,6 +38,20 @@ def set_up(url: str, anchors: Path) -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Say whether a server is there, and well."""
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.ConnectionError:
+        return False
 
 
 def use(url: str) -> None:
