@@ -33,7 +33,7 @@ from controlcenter.wsgi import application
 
 from .tenants import Tenant, make_tenant
 
-EXAMPLES = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 3}
+EXAMPLES = {GenerationMode.POSITIVE: 4, GenerationMode.NEGATIVE: 2}
 """How often each operation is called. The same examples are drawn each time, so what passes once passes again."""
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
