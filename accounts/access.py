@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from controlcenter.context import attempting, because
 from controlcenter.fence import within
+from controlcenter.masking import masked_start
 from controlcenter.operations import Operation
 
 from . import throttles
@@ -51,7 +52,7 @@ def account_page(attempts: Operation | None = None) -> Callable[[Page[P]], View[
                 return _lead_to_second_factor(request, member)
             if member:
                 request.member = member  # type: ignore[attr-defined]
-                with because(request.POST.get("reason", "")[:LONGEST_REASON]), within(member.account_id):
+                with because(reason_in(request)), within(member.account_id):
                     return page(request, member, *args, **kwargs)
             if request.method == "POST":
                 record_turned_away(request, *_stranger(request))
@@ -77,13 +78,18 @@ def own_page(attempts: Operation | None = None) -> Callable[[OwnPage[P]], OwnPag
         def view(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            with because(request.POST.get("reason", "")[:LONGEST_REASON]), within(request.user.home_id or 0):
+            with because(reason_in(request)), within(request.user.home_id or 0):
                 return repeated(request) or page(request, *args, **kwargs)
 
         view.attempts = attempts  # type: ignore[attr-defined]
         return cast("OwnPage[P]", view)
 
     return decorate
+
+
+def reason_in(request: HttpRequest) -> str:
+    """Return the reason that somebody gave in a form, as far as one may be long."""
+    return masked_start(request.POST.get("reason", "").strip(), LONGEST_REASON)
 
 
 def repeated(request: HttpRequest) -> HttpResponse | None:

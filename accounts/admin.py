@@ -1,5 +1,6 @@
 """Accounts and who is in them, for support staff."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
@@ -150,6 +151,15 @@ class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         """Who was erased stays so."""
         return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody is deleted, but erased: without a row nothing would say any more whose names the log keeps."""
+        return False
+
+    def opens(self, request: HttpRequest, target: User) -> Iterable[int]:
+        """Who has another address for somebody to sign in with may get in wherever they do."""
+        email = request.POST.get("email", target.email).strip().lower()
+        return _accounts_of(target) if email != target.email else ()
+
     def get_urls(self) -> list[URLPattern]:
         """Return the addresses, and the one to erase somebody at."""
         erasing = self.admin_site.admin_view(self.erase_view)
@@ -181,14 +191,20 @@ class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Set somebody's password."""
+        """Set somebody's password, which opens all accounts that they are a member of."""
         if request.method != "POST":
             with self.access_to(request, id):
+                self.require_access(request, _accounts_of(self._find(request, id)))
                 return super().user_change_password(request, id, form_url)
         with self.attempt_with_access(request, Operation.USER_PASSWORD_CHANGE, id) as attempt:
+            self.require_access(request, _accounts_of(self._find(request, id)))
             response = super().user_change_password(request, id, form_url)
             refuse_if_turned_down(attempt, response)
         return response
+
+
+def _accounts_of(person: User | None) -> Iterable[int]:
+    return person.memberships.values_list("account_id", flat=True) if person else ()
 
 
 @admin.register(SecondFactor)
@@ -212,6 +228,10 @@ class SecondFactorAdmin(RecordedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: SecondFactor | None = None) -> bool:
         """Nothing to edit."""
         return False
+
+    def opens(self, request: HttpRequest, target: SecondFactor) -> Iterable[int]:
+        """Without it the password alone opens all accounts that the person is a member of."""
+        return _accounts_of(target.user)
 
 
 @admin.register(Member)

@@ -9,6 +9,8 @@ from controlcenter.context import together
 from controlcenter.fence import within
 
 from .models import Entry, Subject
+from .presentation import ERASED
+from .support import SupportAccess
 
 
 def forget_person(person: User) -> int:
@@ -21,6 +23,7 @@ def forget_person(person: User) -> int:
     _refuse_held(person, set(namings.values_list("slug", flat=True)))
     with together():  # to addresses that they had before, too
         Invitation.objects.filter(email__in=namings.exclude(email=person.email).values("email")).delete()
+    SupportAccess.objects.of(person).update(staff_name=ERASED)
     with connection.cursor() as cursor:
         cursor.execute("SELECT auditlog_erase(%s)", [person.pk])
         return int(cursor.fetchone()[0])

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from accounts.models import Member
+from controlcenter.masking import masked_start
 
 from .display import asked_in, mistakes_in
 from .fields import FIELDS, LONGEST_VALUE, Field
@@ -95,7 +96,7 @@ class ValuesField(forms.Field):
     def _kept(self, value: str) -> str:
         if len(value) > LONGEST_VALUE:
             raise ValidationError(
-                f"{self.field.label} “{value:.40}…” is too long. Use up to {LONGEST_VALUE} characters."
+                f"{self.field.label} “{masked_start(value, 40)}…” is too long. Use up to {LONGEST_VALUE} characters."
             )
         if "\x00" in value:
             raise ValidationError(f"{self.field.label} can't hold the character NUL. Take it out.")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, create_model, model_validator
 
 from accounts.models import Member
+from controlcenter.masking import masked_start
 from controlcenter.operations import Operation
 from controlcenter.problems import Problem
 from controlcenter.wire import DEEPEST, about
@@ -156,7 +157,7 @@ class Filters(Ours, Reference):
         """The same text for the same filters, in whatever order their values were sent; "" for none."""
         text = "&".join(f"{name}={value}" for name, value in self._pairs())
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return text if len(text) <= LONGEST_QUERY else f"{text[:LONGEST_QUERY]}… ({digest})"
+        return text if len(text) <= LONGEST_QUERY else f"{masked_start(text, LONGEST_QUERY)}… ({digest})"
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         for name, time in (("timestamp_from", self.timestamp_from), ("timestamp_to", self.timestamp_to)):

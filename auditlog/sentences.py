@@ -2,6 +2,7 @@
 
 import re
 
+from controlcenter.logs import UNSEEN
 from controlcenter.operations import Operation as Op
 
 SENTENCES: dict[Op, str] = {
@@ -101,8 +102,6 @@ OF_ONE_KIND: dict[tuple[Op, str], str] = {
 }
 """Sentences of what has one operation, and happens in more than one way."""
 
-# Control characters, and those that turn the direction of what follows: a name must not rewrite its sentence.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\{(\d)\}\]")
 
 
@@ -112,6 +111,6 @@ def sentence_for(operation: Op, *names: str, kind: str = "") -> str:
 
     def fill(part: re.Match[str]) -> str:
         name = names[int(part[2])] if int(part[2]) < len(names) else ""
-        return f"{part[1]}'{_UNSEEN.sub('�', name)}'" if name else ""
+        return f"{part[1]}'{UNSEEN.sub('�', name)}'" if name else ""
 
     return _OPTIONAL.sub(fill, sentence)

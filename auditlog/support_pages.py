@@ -6,15 +6,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.validators import RegexValidator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
+from django.utils.text import get_text_list
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.forms.base import posted, sentence_of
 from accounts.models import Account
+from accounts.views.signing_in import safe_next
 from controlcenter.context import attempting
 from controlcenter.masking import masked
 from controlcenter.operations import Operation
@@ -92,6 +94,10 @@ def ask_first(request: HttpRequest, refusal: ReasonNeeded | SeveralCustomers) ->
     if isinstance(refusal, SeveralCustomers):
         messages.error(request, f"Nothing was done. {refusal.sentence}")
         return redirect(request.path)
+    if refusal.others:
+        named = Account.objects.filter(pk__in=refusal.others).order_by("slug")
+        names = get_text_list([str(account) for account in named], "and")
+        messages.error(request, f"This opens all accounts of the person: it needs support access to {names}, too.")
     if request.method == "POST":
         messages.error(request, "Nothing was done: there is no open support access to this account, or it has ended.")
     account = account_with(refusal.account_id)
@@ -109,10 +115,7 @@ def _account(key: str) -> Account | DeletedAccount:
 
 
 def _following(request: HttpRequest, account: Account | DeletedAccount) -> str:
-    following = request.POST.get("next") or request.GET.get("next") or ""
-    ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
-    entries = f"{resolve_url('admin:auditlog_entry_changelist')}?{urlencode({'account': account.key})}"
-    return following if ours else entries
+    return safe_next(request, f"{reverse('admin:auditlog_entry_changelist')}?{urlencode({'account': account.key})}")
 
 
 def _page(request: HttpRequest, name: str, title: str, status: int = 200, **context: Any) -> HttpResponse:

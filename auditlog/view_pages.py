@@ -71,7 +71,7 @@ def view_create(request: HttpRequest, member: Member) -> HttpResponse:
         lambda: form.keep(_kept(look)),
         then=lambda: form.instance.address,
         said=lambda: f"{form.instance} is saved.",
-        name=request.POST.get("name", "")[:120],
+        name=request.POST.get("name", ""),
         heading="Save view",
         submit="Save view",
         crumbs=_crumbs(member, look),

@@ -3,7 +3,7 @@
 Successes are recorded where the rows are written; this is about what did not come about.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -26,12 +26,10 @@ from accounts.forms.base import sentence_of
 from accounts.models import Account
 from accounts.views.signing_in import sign_out
 from accounts.views.you import proof_of_password
-from auditlog.support import SeveralCustomers, accessing
+from auditlog.support import SeveralCustomers, accessing, require_access
 
 from .context import Attempt, attempting, current
 from .operations import Operation
-
-LONGEST_NAME = 120
 
 
 class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -96,9 +94,8 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if operation is None:
             return super().changelist_view(request, extra_context)
         selected = self._find_all(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        owners = {_owner_of(thing, self.belongs_to) for thing in selected}
-        declared = self._attempt_on_selected(operation, selected, owners)
-        with self._with_access(request, declared, *owners) as attempt, transaction.atomic():
+        declared = self._attempt_on_selected(operation, selected)
+        with self._with_access(request, declared, selected) as attempt, transaction.atomic():
             if request.POST.get("select_across") == "1" and self.belongs_to is not None:
                 raise SeveralCustomers
             response = super().changelist_view(request, extra_context)
@@ -107,7 +104,8 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the filters beside a list and no others: ``?email__startswith=`` would spell out what is hidden."""
-        return any(lookup == name or lookup.startswith(f"{name}__") for name in map(str, self.list_filter))
+        names = map(str, self.list_filter)
+        return lookup in {f"{name}{end}" for name in names for end in ("", "__exact", "__id__exact", "__isnull")}
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Lead to the entries of the account: the log has the history of everything, and Django's own is not kept."""
@@ -137,11 +135,22 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @contextmanager
     def _with_access(
-        self, request: HttpRequest, declared: AbstractContextManager[Attempt], *owners: int
+        self, request: HttpRequest, declared: AbstractContextManager[Attempt], selected: Sequence[Any] = ()
     ) -> Iterator[Attempt]:
+        owners = {_owner_of(thing, self.belongs_to) for thing in selected}
         with declared as attempt, accessing(request, *(owners or [attempt.account_id])):
             attempt.context = current()
+            for thing in selected or filter(None, [attempt.target]):
+                self.require_access(request, self.opens(request, thing))
             yield attempt
+
+    def opens(self, request: HttpRequest, target: Any) -> Iterable[int]:
+        """Return the accounts that what is posted about ``target`` could open to who posts it, beside its own."""
+        return ()
+
+    def require_access(self, request: HttpRequest, account_ids: Iterable[int]) -> None:
+        """Let those go on who have access to each of the accounts. Raises ``ReasonNeeded``."""
+        require_access(request, account_ids)
 
     def updating_operation(self, request: HttpRequest, target: Any) -> Operation:
         """Return the operation that the posted form attempts on ``target``."""
@@ -150,7 +159,7 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @contextmanager
     def attempt_on(self, target: Any, operation: Operation, object_id: str) -> Iterator[Attempt]:
         """Declare an operation on a row. Raises ``Http404``, as a recorded failure, when there is no such row."""
-        name = object_id[:LONGEST_NAME] if target is None else ""
+        name = object_id if target is None else ""
         account_id = _owner_of(target, self.belongs_to)
         with attempting(operation, account_id=account_id, target=target, name=name) as attempt:
             if target is None:
@@ -171,9 +180,8 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             parent = None
         return attempting(self.creates, account_id=account_id, parent=parent, name=self._posted_name(request))
 
-    def _attempt_on_selected(
-        self, operation: Operation, selected: list[Model], owners: set[int]
-    ) -> AbstractContextManager[Attempt]:
+    def _attempt_on_selected(self, operation: Operation, selected: list[Model]) -> AbstractContextManager[Attempt]:
+        owners = {_owner_of(thing, self.belongs_to) for thing in selected}
         return attempting(
             operation,
             account_id=next(iter(owners)) if len(owners) == 1 else Account.PLATFORM_ID,
@@ -190,7 +198,7 @@ class RecordedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return ""
         if isinstance(self.opts.get_field(self.named_by), ForeignKey):
             return getattr(self._posted_relation(request, self.named_by), "slug", "")
-        return request.POST.get(self.named_by, "")[:LONGEST_NAME]
+        return request.POST.get(self.named_by, "")
 
     def _posted_relation(self, request: HttpRequest, name: str) -> Model | None:
         related = self.opts.get_field(name).related_model

@@ -114,7 +114,7 @@ def _names_in(request: HttpRequest, each: str) -> list[str]:
 
 def _name_of(item: Any) -> str:
     ids = [item] if not isinstance(item, dict) else [item.get(key) for key in ("id", "version_id", "new_app_id")]
-    return next((text[:120] for text in ids if isinstance(text, str)), "")
+    return next((text for text in ids if isinstance(text, str)), "")
 
 
 def does(

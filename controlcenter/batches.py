@@ -22,8 +22,6 @@ from .wire import DEEPEST, MOST_AT_ONCE, Message, Page
 NOT_FOR_US = re.compile(r"user_app_id\.(user_id|app_id)|additional_fields")
 """Parameters that the public client repeats from the path, or that ask for fields we always send."""
 
-LONGEST_NAME = 120
-
 Row = TypeVar("Row", bound=Model)
 
 
@@ -76,7 +74,7 @@ def creating(
         among: where no id may be taken yet; None when that is for the model to say.
     """
     names = ids if 0 < len(ids) <= MOST_AT_ONCE else [None]
-    with attempting_each([Attempt(operation, member.account_id, parent=parent, name=_named(name)) for name in names]):
+    with attempting_each([Attempt(operation, member.account_id, parent=parent, name=name or "") for name in names]):
         _require_ids(ids, MOST_AT_ONCE, needed=False)
         with transaction.atomic(), together():
             if among is not None:
@@ -111,7 +109,7 @@ def changing(
     names, account = ids if 0 < len(ids) <= most else [None], member.account_id
     public_id = attrgetter(by.replace("__", "."))
     found = {public_id(row): row for row in among.filter(**{f"{by}__in": [name for name in names if name]})}
-    with attempting_each([Attempt(operation, account, found.get(name), parent, _named(name)) for name in names]):
+    with attempting_each([Attempt(operation, account, found.get(name), parent, name or "") for name in names]):
         _require_ids(ids, most)
         with transaction.atomic(), together():
             rows = among.filter(pk__in=[row.pk for row in found.values()]).order_by("pk")
@@ -127,11 +125,6 @@ def _require_ids(ids: Sequence[str | None], most: int, *, needed: bool = True) -
     if len(set(given)) < len(given):
         twice = next(text for text in given if given.count(text) > 1)
         raise Problem("invalid", f"The id {twice!r} stands twice in the list: send it once.")
-
-
-def _named(given: str | None) -> str:
-    """Return how a failure entry calls a thing that may not exist: as it was called, as far as names go."""
-    return (given or "")[:LONGEST_NAME]
 
 
 def _missing(rows: "QuerySet[Any]", *ids: Any) -> Problem:

@@ -20,6 +20,7 @@ from django.dispatch import Signal
 from django.http import Http404
 from psycopg.errors import DeadlockDetected
 
+from .masking import masked_start
 from .operations import Operation
 
 attempt_failed = Signal()
@@ -94,8 +95,8 @@ class Context:
 
 
 CROSSED = "Somebody else changed the same things at the same moment, and was first. Look at what is there now."
-LONGEST_SENTENCE = 500
-"""Characters of why something failed: what a form complains of may repeat what was typed."""
+LONGEST_NAME, LONGEST_SENTENCE = 120, 500
+"""Characters of how something is called and of why it failed: both may repeat what was typed."""
 
 RULES = ("conflict", "in_use", "limit_reached", "last_administrator", "on_hold")
 """Codes of a ``ValidationError`` that say more than that something is invalid."""
@@ -196,6 +197,9 @@ class Attempt:
     error: Exception | None = None
     entries: list[tuple[Operation, UUID]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.name = masked_start(self.name, LONGEST_NAME)
+
     @property
     def entry_id(self) -> UUID | None:
         """The entry of what came about: the operation's own, or the first of what it led to."""
@@ -204,7 +208,7 @@ class Attempt:
 
     def refuse(self, code: str, sentence: str) -> None:
         """Mark the attempt as refused, for a caller that answers with a page instead of an exception."""
-        self.code, self.sentence = code, sentence[:LONGEST_SENTENCE]
+        self.code, self.sentence = code, masked_start(sentence, LONGEST_SENTENCE)
 
     def commit(self) -> None:
         """Note that something recorded inside has been committed."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from .masking import masked
 
-UNSEEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that end a line or turn the direction of what follows."""
 MARGIN = "  | "
 """Stands before each line of a traceback: a message in it must not pass for a line of its own."""
 QUOTES, GOES_ON = ("DETAIL:", "CONTEXT:"), ("Traceback ", "The above ", "During handling ", "  File ", "HINT:")

@@ -11,19 +11,24 @@ from urllib.parse import unquote_plus
 MASK = "[masked]"
 SHORTEST = 8
 """Characters; nothing shorter is a secret by its form."""
-MOST_REMEMBERED = 10_000
+LOOKED_AT, LONGEST_PART = 2_000, 200
+"""Characters that are masked of a text which is cut short, and how much at their end may be half a secret."""
+MOST_REMEMBERED, LONGEST_REMEMBERED = 10_000, 500
 
 DIGESTS = frozenset({"sha256", "digest", "leaf", "root", "subject"})
 """Names under which 64 hex digits are what they say, no token."""
 
 _CALLED = r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|seed)"
 _MAY_BE = r"(?i:token|sig(?:nature)?|auth(?:orization)?|key|session(?:_?id)?|cookie|code)"
-_MIXED = r"(?=[A-Za-z0-9/+]*[a-z])(?=[A-Za-z0-9/+]*[A-Z])(?=[A-Za-z0-9/+]*[0-9])"
+_MIXED = r"(?=[A-Za-z0-9/+]{0,63}[a-z])(?=[A-Za-z0-9/+]{0,63}[A-Z])(?=[A-Za-z0-9/+]{0,63}[0-9])"
+_BEGIN, _END = (rf"-----{word}[ +](?:[A-Z0-9]{{1,20}}[ +]){{0,4}}PRIVATE[ +]KEY-----" for word in ("BEGIN", "END"))
 
-# Each begins where it can begin once only, so that the time it takes grows with the text, not with its square.
+# Time has to grow with the text, not with its square. So whatever looks ahead does so for a bounded number of
+# characters; what repeats without a bound either ends a form, which is found then, or goes over signs among which the
+# form can't begin once more: that is what the look behind is for.
 FORMS = (
     # Private keys, also when the end was cut off.
-    r"-----BEGIN[ +](?:[A-Z0-9]+[ +])*PRIVATE[ +]KEY-----.*?(?:-----END[ +](?:[A-Z0-9]+[ +])*PRIVATE[ +]KEY-----|\Z)",
+    rf"{_BEGIN}.*?(?:{_END}|\Z)",
     # The password of an address, scheme://user:password@host; or a token in place of both.
     r"(?<=://)[^\s:/@]*:[^\s@/]+(?=@)|(?<=://)[^\s:/@]{20,}(?=@)",
     # What carries its name: password=…, "api_key": "…"; token=… when it is long: short ones are ids.
@@ -31,21 +36,22 @@ FORMS = (
     rf"(?<![A-Za-z]){_CALLED}[:=](?![\s\"'/])[^\s\"'&;,]{{4,}}",
     rf"(?<![A-Za-z]){_MAY_BE}[\"']?\s?[:=]\s?[\"']?(?=[^\s\"'&;,]{{0,19}}[0-9])[^\s\"'&;,]{{20,}}",
     # Headers that authorize.
-    r"\b(?i:Bearer|Basic|Digest|Key|Token) {1,3}(?=[^\s0-9]*[0-9])[A-Za-z0-9._~+/=-]{20,}",
+    r"\b(?i:Bearer|Basic|Digest|Key|Token) {1,3}(?=[^\s0-9]{0,100}[0-9])[A-Za-z0-9._~+/=-]{20,}",
     # What we signed: the links of invitations.
     r"(?<![\w:-])[\w-]{8,}:[A-Za-z0-9]{6}:[\w-]{20,}",
     # Well-known prefixes: GitHub, GitLab, Slack, AWS, Google, OpenAI, Anthropic, Hugging Face, Stripe, npm, PyPI; JWT.
     r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}",
     r"\bhooks\.slack\.com/services/[\w/]+|\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b|\bAIza[\w-]{30,}|\bGOCSPX-[\w-]{20,}",
     r"\bsk-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}|\b[rs]k_(?:live|test)_\w{10,}|\bwhsec_\w{16,}|\bnpm_\w{20,}|\bpypi-[\w-]{20,}",
-    r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",
+    r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",
     # Stored hashes of passwords.
-    r"\b(?:argon2|pbkdf2_sha[0-9]+|bcrypt_sha[0-9]+|scrypt)\$[^\s'\"]+",
+    r"\b(?:argon2|pbkdf2_sha[0-9]{1,4}|bcrypt_sha[0-9]+|scrypt)\$[^\s'\"]+",
     # By length alone: our tokens (64), cookies and CSRF (32 or 64), AWS secret keys (40), TOTP seeds (32, base 32).
     r"(?<![A-Za-z0-9])(?<!sha256[:= ])[0-9a-f]{64}(?![A-Za-z0-9])",
     rf"(?<![A-Za-z0-9/+]){_MIXED}(?:[A-Za-z0-9]{{64}}|[A-Za-z0-9/+]{{40}}|[A-Za-z0-9]{{32}})(?![A-Za-z0-9/+])",
-    r"(?<![A-Za-z0-9-])(?=[a-f0-9]*[g-z])(?=[a-z]*[0-9])[a-z0-9]{32}(?![A-Za-z0-9-])",
-    r"(?<![A-Za-z0-9])(?=[A-Z ]*[2-7])(?=[2-7]*[A-Z])(?:[A-Z2-7]{32}|(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})(?![A-Za-z0-9])",
+    r"(?<![A-Za-z0-9-])(?=[a-f0-9]{0,31}[g-z])(?=[a-z]{0,31}[0-9])[a-z0-9]{32}(?![A-Za-z0-9-])",
+    r"(?<![A-Za-z0-9])(?=[A-Z ]{0,38}[2-7])(?=[2-7]{0,31}[A-Z])"
+    r"(?:[A-Z2-7]{32}|(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})(?![A-Za-z0-9])",
 )
 _FORMS = re.compile("|".join(FORMS), re.DOTALL)
 _NAME_OF_ONE = re.compile(rf"(?:^|[_-])(?:{_CALLED}|(?i:token|authorization|cookie))$")
@@ -54,7 +60,7 @@ _HINTS = ("://", "pass", "pwd", "secret", "key", "credential", "seed", "$")
 """What each form has something of, that or a long word; most texts have neither, which is seen quickly."""
 
 _harmless: set[str] = set()
-"""Texts that were looked at and hold nothing: names, addresses and user agents come again and again."""
+"""Short texts that were looked at and hold nothing: names, addresses and user agents come again and again."""
 
 
 def masked(text: str) -> str:
@@ -66,11 +72,19 @@ def masked(text: str) -> str:
         clean = _FORMS.sub(MASK, text)
         if "%" in text and (plain := unquote_plus(text)) != text and _FORMS.search(plain):
             return _FORMS.sub(MASK, plain)
-    if clean == text:
+    if clean == text and len(text) <= LONGEST_REMEMBERED:
         if len(_harmless) >= MOST_REMEMBERED:
             _harmless.clear()
         _harmless.add(text)
     return clean
+
+
+def masked_start(text: str, length: int) -> str:
+    """Return the first characters of a text. It is masked before it is cut: half a secret has no form."""
+    clean = masked(text[:LOOKED_AT])
+    if len(text) > LOOKED_AT and not clean.endswith(MASK):
+        clean = clean[:-LONGEST_PART]
+    return clean[:length]
 
 
 def masked_deep(value: Any, name: str = "") -> Any:

@@ -23,11 +23,10 @@ from .calls import identify, is_call
 from .context import ANONYMOUS, Actor, NotRecorded, Where, acting_as
 from .errors import too_often
 from .fence import outside
-from .masking import masked
+from .logs import UNSEEN
+from .masking import masked, masked_start
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of what follows."""
 LONGEST_HEADER = 500
 UNUSED = ", ".join(f"{power}=()" for power in ("camera", "geolocation", "microphone", "payment", "usb"))
 """What no page of ours asks a browser for, so that nothing slipped into one can."""
@@ -104,4 +103,4 @@ def where_of(request: HttpRequest) -> Where:
 
 def _told(text: str) -> str:
     """Return text of a request as it may be kept: no credential, nothing that is not seen, and not too long."""
-    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", masked(text))[:LONGEST_HEADER]
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", masked_start(text, LONGEST_HEADER))

@@ -7,7 +7,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation, ValidationEr
 from django.http import HttpRequest, JsonResponse
 
 from .context import LONGEST_SENTENCE, explain
-from .masking import masked
+from .masking import masked_start
 from .wire import Failure, Status
 
 log = logging.getLogger("django.request")
@@ -55,7 +55,7 @@ class Problem(Exception):  # noqa: N818
 
     def __init__(self, code: str, sentence: str, **headers: str) -> None:
         super().__init__(sentence)
-        self.code, self.sentence = code, masked(sentence)[:LONGEST_SENTENCE]  # It may repeat what was sent.
+        self.code, self.sentence = code, masked_start(sentence, LONGEST_SENTENCE)  # It may repeat what was sent.
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     @property

@@ -4,6 +4,7 @@
 
 One writer's changes are timed while others write at a steady rate; every seven seconds the sealer is stopped, or let go
 on, when it seals what was left over as well. Its processor time is that of its process and its backend together.
+Exits with 1 when changes take over 5 % longer, or the sealer more than a twentieth of a core.
 """
 
 import argparse
@@ -24,6 +25,8 @@ RATE = 500  # entries a second
 AT_ONCE = 10
 PHASE = 7.0  # seconds: longer than a pass of the sealer is apart from the next
 ROOT = Path(__file__).parent.parent
+RATIO, HIGHEST_RATIO = "ratio, median of all pairs of phases", 1.05
+SHARE, LARGEST_SHARE = "sealer, share of a core", 0.05
 
 
 def main() -> int:
@@ -35,8 +38,14 @@ def main() -> int:
 
     with folder_for("cost") as folder, LocalPostgres(folder / "postgres", "max_wal_size=4GB") as server:
         set_up(server.url, folder / "anchors")
-        print(json.dumps(measure(given.seconds), indent=2))
-    return 0
+        figures = measure(given.seconds)
+    print(json.dumps(figures, indent=2))
+    return 1 if wrong(figures) else 0
+
+
+def wrong(figures: dict[str, Any]) -> bool:
+    """Say whether sealing costs more than it may."""
+    return bool(figures[RATIO] > HIGHEST_RATIO or figures[SHARE] > LARGEST_SHARE)
 
 
 def measure(seconds: float) -> dict[str, Any]:
@@ -82,9 +91,9 @@ def measure(seconds: float) -> dict[str, Any]:
         "entries sealed": Seal.objects.count() - seals,
         "ms a change, sealing": round(with_ * 1000, 3),
         "ms a change, not sealing": round(without * 1000, 3),
-        "ratio, median of all pairs of phases": round(statistics.median(ratios), 3),
+        RATIO: round(statistics.median(ratios), 3),
         "quartiles": [round(ratio, 3) for ratio in statistics.quantiles(ratios, n=4)[::2]],
-        "sealer, share of a core": round(share, 4),
+        SHARE: round(share, 4),
     }
 
 

@@ -334,6 +334,45 @@ def _export(drill: Drill, world: Any) -> None:
     for kind in ("csv", "ndjson", "json"):
         answer = world["page"].post("/@acme/teams-and-logs/export/?range=7d", {"format": kind})
         drill.exports.append(b"".join(answer.streaming_content).decode())
+    drill.exports += [_bundle(world), *_read_by_api(drill, world)]
+
+
+def _bundle(world: Any) -> str:
+    from django.test import override_settings
+
+    from .sealing import KEY, exported, seal_or_let_others
+
+    with override_settings(SEALING_KEYS=[KEY]):
+        seal_or_let_others()
+        with exported(world["people"].acme) as bundle:
+            parts = [file.read_text() for file in sorted(bundle.iterdir()) if file.suffix != ".py"]
+    assert any("APPLICATION_CREATE" in part for part in parts)
+    return "\n".join(parts)
+
+
+def _read_by_api(drill: Drill, world: Any) -> Iterator[str]:
+    """Yield what an auditor's program gets: pages of a search, and of the tail for as long as there is more."""
+    from django.test import Client
+
+    answer = world["page"].post("/@acme/tokens/new/", {"name": "reader", "scopes": ["audit_log:read"]})
+    secret = drill.plant("token that reads the log", answer.context["secret"], OURS)
+    client, log = Client(headers={"Authorization": f"Key {secret}"}), "/v2/users/acme/audit_log"
+    pagination: dict[str, Any] = {"per_page": 1000}
+    while True:
+        found = client.post(f"{log}/searches", json.dumps({"pagination": pagination}), "application/json")
+        assert found.status_code == 200, found.content
+        yield found.content.decode()
+        if not (cursor := found.json().get("next_cursor")):
+            break
+        pagination["cursor"] = cursor
+    position = ""
+    while True:
+        part = client.get(f"{log}/entries?per_page=500&after={quote(position)}")
+        assert part.status_code == 200, part.content
+        if not part.json()["entries"]:
+            break
+        yield part.content.decode()
+        position = part.json()["position"]
 
 
 def _settings(drill: Drill) -> None:
@@ -434,6 +473,7 @@ def main() -> int:
         "of ours": kinds[OURS],
         "typed into the wrong place": kinds[TYPED],
         "error pages": len(drill.answers),
+        "exports, bundles and answers of the API": len(drill.exports),
         "lines of the server's log": drill.log.getvalue().count("\n"),
         "hits": len(found["wrong"]),
         "found": found["wrong"],

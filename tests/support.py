@@ -19,7 +19,8 @@ def give_access(staff: User, *account_ids: int) -> None:
     SupportAccess.objects.bulk_create(
         SupportAccess(
             account_id=account_id,
-            staff=staff,
+            staff_id=staff.pk,
+            staff_name=staff.full_name,
             reason=REASON,
             ticket=TICKET,
             opened_at=now,

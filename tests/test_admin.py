@@ -97,13 +97,14 @@ def test_every_tracked_model_has_a_recorded_admin() -> None:
 @pytest.mark.parametrize("model", FACTORIES, ids=lambda model: model.__name__)
 def test_list_form_and_delete_page_of_every_model_open(staff: Client, model: Any) -> None:
     row = FACTORIES[model]()
-    for address in (url(model, "changelist"), url(row, "change"), url(row, "delete")):
+    for address in (url(model, "changelist"), url(row, "change")):
         assert staff.get(address).status_code == 200
+    assert staff.get(url(row, "delete")).status_code == (403 if model is User else 200)  # People are erased.
     assert staff.get(url(model, "changelist"), {"q": "x"}).status_code == 200
     assert staff.get(url(model, "add")).status_code == (403 if model in {SecondFactor, Token} else 200)
 
 
-@pytest.mark.parametrize("model", FACTORIES, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [model for model in FACTORIES if model is not User], ids=lambda model: model.__name__)
 def test_deleting_any_row_is_one_request_and_recorded(staff: Client, model: Any) -> None:
     row = FACTORIES[model]()
     seen = Seen()

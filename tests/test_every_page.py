@@ -471,7 +471,7 @@ UNREACHED = {
     Op.PLAN_DELETE: "support staff, in the admin",
     Op.ORGANIZATION_MEMBER_INVITATION_EXPIRE: "time does it",
     Op.USER_CREATE: "accepting an invitation: tests of invitations",
-    Op.USER_DELETE: "support staff, in the admin",
+    Op.USER_DELETE: "no page: people are erased",
     Op.USER_ERASE: "support staff, in the admin: test_erasure",
     Op.LOG_EXPIRE: "the reaper: test_retention",
     Op.LOG_UNATTRIBUTED_CHANGE: "the database itself: test_fence_triggers",

@@ -6,18 +6,25 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import DatabaseError
 
+from accounts.models import Account
 from auditlog.fence.rights import FENCED, LEAKPROOF
 from auditlog.hours import roll_up
 from auditlog.models import Entry
+from auditlog.partitions import make_partitions, name_of
+from auditlog.retention.months import months
 from auditlog.sealing.anchors import make_anchor
 from auditlog.sealing.chores import verify_further
 from auditlog.sealing.sealer import pending, seal
+from auditlog.sealing.verifying import verify
 from controlcenter.fence import within
+from controlcenter.operations import Operation
 
-from .factories import AppFactory
+from .factories import AccountFactory, AppFactory
 from .sealing import KEY
 from .test_fence_roles import APP, REAPER, SEALER, acting_under, harden, run
+from .test_retention import FEBRUARY, JANUARY, write_old
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +41,20 @@ def fenced(transactional_db: None) -> Iterator[None]:
         run(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     for function in LEAKPROOF:
         run(f"ALTER FUNCTION {function} NOT LEAKPROOF")
+
+
+@pytest.fixture
+def acme(settings: Any, transactional_db: None) -> Iterator[Account]:
+    """An account with three entries of January and two of February 2023, all of them sealed."""
+    settings.SEALING_KEYS = [KEY]
+    make_partitions(JANUARY, FEBRUARY)
+    account: Account = AccountFactory(slug="acme")
+    write_old(account, JANUARY, 3)
+    write_old(account, FEBRUARY, 2)
+    seal()
+    yield account
+    for month in (JANUARY, FEBRUARY):  # Tests after this one find the months they know.
+        run(f"DROP TABLE IF EXISTS {name_of(month)}")
 
 
 def test_nothing_stays_on_the_connection() -> None:
@@ -57,3 +78,25 @@ def test_sealer_and_reaper_do_their_work(settings: Any) -> None:
         assert pending(5) == 0
     with acting_under(REAPER):
         call_command("reap_log", "--dry-run", stdout=StringIO())
+
+
+@pytest.mark.usefixtures("fenced")
+def test_the_reaper_removes_a_month_under_its_role(settings: Any, acme: Account) -> None:
+    assert {month.table for month in months()} >= {name_of(JANUARY), name_of(FEBRUARY)}
+    said = StringIO()
+    with acting_under(REAPER):
+        call_command("reap_log", stdout=said)
+    assert "2023-01 is removed: 3 entries of 1 account." in said.getvalue()
+    assert not {month.table for month in months()} & {name_of(JANUARY), name_of(FEBRUARY)}
+    assert Entry.objects.with_operation(Operation.LOG_EXPIRE).count() == 2
+    with acting_under(SEALER):
+        seal()
+        report = verify(acme.pk)
+    assert (report.problems, report.removed) == ([], 5)
+
+
+@pytest.mark.usefixtures("fenced")
+@pytest.mark.parametrize("role", [APP, SEALER, REAPER])
+def test_a_month_that_nobody_certified_stays_whoever_asks(role: str, acme: Account) -> None:
+    with acting_under(role), pytest.raises(DatabaseError, match=r"permission denied|no certificate says"):
+        run("SELECT auditlog_drop_month(%s, false)", JANUARY)

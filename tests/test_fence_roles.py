@@ -105,6 +105,7 @@ HARMS = {
     "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC": "PUBLIC has TEMPORARY on DATABASE",
     f"GRANT CREATE ON SCHEMA public TO {APP}": f"{APP} has CREATE on SCHEMA public",
     f"GRANT EXECUTE ON FUNCTION auditlog_drop_month TO {APP}": f"{APP} may run auditlog_drop_month",
+    "GRANT EXECUTE ON FUNCTION auditlog_observe TO PUBLIC": "PUBLIC may run auditlog_observe",
     "ALTER TABLE auditlog_block DISABLE ROW LEVEL SECURITY": "auditlog_block has no row-level security",
     "DROP POLICY one_account ON auditlog_entry": "auditlog_entry has no policy one_account",
     "ALTER POLICY one_account ON auditlog_seal USING (true)": "auditlog_seal has no policy one_account",
@@ -197,6 +198,8 @@ REFUSED = {
         "CREATE FUNCTION pg_temp.look(text) RETURNS text LANGUAGE sql AS 'SELECT 1'",
         "SELECT auditlog_drop_month('2020-01-01', false)",
         "SELECT auditlog_canonical('{}')",
+        "SELECT auditlog_place('{}', '{}')",
+        "SELECT auditlog_month_is_free('2020-01-01')",
         "TRUNCATE resources_app",
         "DELETE FROM django_migrations",
         "COPY auditlog_entry TO PROGRAM 'cat'",
@@ -212,6 +215,7 @@ REFUSED = {
         "UPDATE accounts_user SET is_staff = true",
         "SELECT auditlog_erase(1)",
         "SELECT auditlog_drop_month('2020-01-01', false)",
+        "SELECT auditlog_observe(',resources_app:*,', '')",
         "CREATE TABLE mine ()",
     ],
     REAPER: [
@@ -223,6 +227,7 @@ REFUSED = {
         "UPDATE accounts_account SET held_at = NULL",
         "SELECT FROM accounts_user",
         "SELECT auditlog_erase(1)",
+        "SELECT auditlog_observe(',resources_app:*,', '')",
     ],
 }
 

@@ -1,24 +1,36 @@
 """What is changed past the application becomes an entry, which the database makes as the recorder would."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connection, models, transaction
 from django.db.models import Model as DjangoModel
+from django.utils import timezone
 
-from accounts.models import Account, Plan, Token, User
+from accounts.models import Account, Plan, Team, TeamMember, Token, User
 from auditlog.canonical import canonical, leaf_of
 from auditlog.fence.triggers import MOST_NAMED, differing, install
 from auditlog.ids import time_of
 from auditlog.models import Entry
+from auditlog.sealing.health import alarms
 from auditlog.sealing.verify import LEAF
 from auditlog.sealing.verify import differing as differing_columns
 from auditlog.tracked import TRACKED
 from controlcenter.operations import Operation
-from controlcenter.resources.models import App, Workflow, WorkflowVersion
+from controlcenter.resources.models import (
+    App,
+    Collaborator,
+    Deployment,
+    ModelVersion,
+    TeamApp,
+    Workflow,
+    WorkflowVersion,
+)
 
 from .factories import FACTORIES, AppFactory, MemberFactory, ModelFactory, TokenFactory, UserFactory
 
@@ -39,7 +51,7 @@ def settle() -> None:
     """Do what a commit would: the triggers look, and what was observed before is forgotten."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-        cursor.execute("SET LOCAL controlcenter.observed = ''")
+        cursor.execute("SET LOCAL controlcenter.observed = ''; SET LOCAL controlcenter.gone = ''")
 
 
 def run(sql: str, *params: Any) -> None:
@@ -101,6 +113,67 @@ def test_it_is_found_in_the_account_and_app_that_the_row_is_part_of() -> None:
     [entry] = unattributed()
     assert (entry.account_id, entry.app_id) == (model.app.account_id, model.app_id)
     assert entry.event["targets"][0]["type"] == "model"
+
+
+def test_what_moves_to_another_account_is_told_to_both(app: App) -> None:
+    other = AppFactory(slug="theirs")
+    model = ModelFactory(app=app)
+    settle()
+    run("UPDATE resources_model SET app_id = %s WHERE id = %s", other.pk, model.pk)
+    entries = unattributed()
+    assert [(entry.account_id, entry.app_id) for entry in entries] == [
+        (other.account_id, other.pk),
+        (app.account_id, app.pk),
+    ]
+    assert [changes_of(entry) for entry in entries] == [{"app": [str(app.pk), str(other.pk)]}] * 2
+    run("UPDATE resources_app SET account_id = %s WHERE id = %s", other.account_id, app.pk)
+    assert [entry.account_id for entry in unattributed()[2:]] == [other.account_id, app.account_id]
+
+
+RESOURCES = ("modelversion", "model", "workflowversion", "workflow", "collaborator", "teamapp", "app")
+
+
+@pytest.mark.parametrize("tables", [RESOURCES, RESOURCES[::-1]], ids=["leaves first", "roots first"])
+def test_what_is_deleted_with_what_it_was_in_is_told_to_its_account(tables: tuple[str, ...]) -> None:
+    version = FACTORIES[ModelVersion]()
+    app = version.model.app
+    FACTORIES[WorkflowVersion](workflow=FACTORIES[Workflow](app=app))
+    FACTORIES[Collaborator](app=app)
+    FACTORIES[TeamApp](app=app, team=FACTORIES[Team](account=app.account))
+    AppFactory.create_batch(2, account=app.account)
+    settle()
+    for table in tables:
+        run(f"DELETE FROM resources_{table}")  # noqa: S608
+    entries = unattributed()
+    assert len(entries) == len(RESOURCES) + 2
+    assert {entry.account_id for entry in entries} == {app.account_id}
+    assert sum(entry.app_id == app.pk for entry in entries) == len(RESOURCES)
+    assert all(bytes(entry.body) == canonical(json.loads(bytes(entry.body))) for entry in entries)
+
+
+def test_nodepools_and_team_members_too() -> None:
+    deployment, member = FACTORIES[Deployment](), FACTORIES[TeamMember]()
+    settle()
+    owners = {deployment.nodepool.cluster.account_id, member.team.account_id}
+    for table in ("resources_computecluster", "resources_nodepool", "resources_deployment"):
+        run(f"DELETE FROM {table}")  # noqa: S608
+    run("DELETE FROM accounts_team; DELETE FROM accounts_teammember")
+    entries = unattributed()
+    assert len(entries) == 5
+    assert {entry.account_id for entry in entries} == owners
+
+
+def test_thousands_of_deletions_at_once_are_noted_up_to_a_length(app: App) -> None:
+    run(
+        "INSERT INTO resources_app"
+        " (account_id, slug, name, description, visibility, duplicated_from, created_at, updated_at)"
+        " SELECT account_id, 'many-' || n, 'Many', '', 'private', '', now(), now()"
+        " FROM resources_app, generate_series(1, 600) AS n"
+    )
+    run("DELETE FROM resources_app")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT length(current_setting('controlcenter.gone'))")
+        assert 10_000 < cursor.fetchone()[0] < 200_000
 
 
 def test_the_whole_row_of_another_account_is_theirs(app: App) -> None:
@@ -200,6 +273,27 @@ def test_the_next_transaction_begins_anew() -> None:
     assert Entry.objects.with_operation(Operation.LOG_UNATTRIBUTED_CHANGE).count() == 1
 
 
+STALE = ("''", "',resources_app:*,'", "'|,resources_app:*,'", "'1|,resources_app:*,'", "'{gone'")
+
+
+@pytest.mark.parametrize("scope", ["SESSION", "LOCAL"])
+@pytest.mark.parametrize("value", STALE)
+def test_a_setting_that_is_not_of_this_transaction_excuses_nothing(app: App, scope: str, value: str) -> None:
+    run(f"SET {scope} controlcenter.observed = {value}; SET {scope} controlcenter.gone = {value}")
+    run("UPDATE resources_app SET name = 'Raw' WHERE id = %s", app.pk)
+    run("DELETE FROM resources_app WHERE id = %s", app.pk)
+    run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    assert Entry.objects.with_operation(Operation.LOG_UNATTRIBUTED_CHANGE).count() == 2
+
+
+def test_nor_does_it_hinder_the_recorder(app: App) -> None:
+    run("SET SESSION controlcenter.observed = ',resources_app:*,'")
+    app.name = "Recorded"
+    app.save()
+    run("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    assert not Entry.objects.with_operation(Operation.LOG_UNATTRIBUTED_CHANGE).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_change_whose_entry_can_t_be_written_does_not_happen() -> None:
     app = AppFactory(name="Vision")
@@ -214,7 +308,7 @@ def test_a_change_whose_entry_can_t_be_written_does_not_happen() -> None:
 
 def _after_much_else(app: App) -> None:
     settle()
-    run("SELECT set_config('controlcenter.observed', repeat('x', 20001), true)")
+    run("SELECT set_config('controlcenter.observed', pg_current_xact_id() || '|' || repeat('x', 20001), true)")
     for name in ("One", "Other"):
         app.name = name
         app.save()
@@ -255,6 +349,23 @@ def test_every_tracked_table_is_watched(model: type[DjangoModel]) -> None:
         assert len(unattributed()) == before + 1
 
 
+WRITES = re.compile(
+    r"\b(INSERT INTO auditlog_entry\b(?! SELECT)|Entry\.objects\.(create|bulk_create)|\bEntry\([a-z_]+=)"
+)
+WRITERS = {
+    "auditlog/recorder.py",
+    "auditlog/migrations/0010_unattributed.py",
+    "auditlog/partitions.py",  # moves entries from the default partition into their month
+}
+
+
+def test_two_write_entries_and_nobody_else() -> None:
+    packages = ("accounts", "auditlog", "controlcenter")
+    files = (file for package in packages for file in (settings.BASE_DIR / package).rglob("*.py"))
+    found = {str(file.relative_to(settings.BASE_DIR)) for file in files if WRITES.search(file.read_text())}
+    assert found == WRITERS
+
+
 # The triggers themselves
 
 
@@ -279,8 +390,10 @@ def test_a_check_finds_a_trigger_that_is_off_and_migrate_makes_it_anew(harm: str
         problem for problem in run_checks(databases=["default"], tags=["database"]) if problem.id == "auditlog.W003"
     ]
     assert "resources_app" in problem.msg
+    assert any("Changes of resources_app past" in alarm.sentence for alarm in alarms(timezone.now()))
     install()
     assert differing() == []
+    assert not any("past the application" in alarm.sentence for alarm in alarms(timezone.now()))
 
 
 def test_members_are_told_by_their_row() -> None:

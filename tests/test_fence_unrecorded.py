@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -77,10 +78,60 @@ def test_a_file_that_can_t_be_written_is_not_the_end_of_it(monkeypatch: pytest.M
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     monkeypatch.setattr(settings, "UNRECORDED_FILE", str(tmp_path / "link"))
-    monkeypatch.setattr(unrecorded, "_uncounted", 0)
+    alone(monkeypatch)
     unrecorded.note("what %s", "else")
     assert (tmp_path / "elsewhere").read_text() == "mine"
     assert unrecorded.count() == 1
+
+
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count in this process from nothing, and forget it after the test."""
+    monkeypatch.setattr(unrecorded, "_uncounted", 0)
+    monkeypatch.setattr(unrecorded, "_uncounted_at", None)
+
+
+def _a_pipe(folder: Path) -> None:
+    folder.mkdir(0o700)
+    os.mkfifo(folder / "unrecorded", 0o600)
+
+
+def _a_folder_for_all(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def _a_file_for_all(folder: Path) -> None:
+    folder.mkdir(0o700)
+    (folder / "unrecorded").touch()
+    (folder / "unrecorded").chmod(0o666)
+
+
+def _a_folder_of_another(folder: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("Only root can make what belongs to somebody else.")
+    folder.mkdir(0o700)
+    os.chown(folder, 65534, 65534)
+
+
+@pytest.mark.parametrize("laid_out", [_a_pipe, _a_folder_for_all, _a_file_for_all, _a_folder_of_another])
+def test_what_somebody_else_has_laid_out_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    laid_out: Callable[[Path], None],
+) -> None:
+    laid_out(tmp_path / "there")
+    monkeypatch.setattr(settings, "UNRECORDED_FILE", str(tmp_path / "there" / "unrecorded"))
+    alone(monkeypatch)
+    before = unrecorded.latest()
+    for _ in range(3):
+        unrecorded.note("what %s", "else")
+    file = tmp_path / "there" / "unrecorded"
+    assert not file.is_file() or file.stat().st_size == 0
+    assert unrecorded.count() == 3
+    assert before is None
+    assert unrecorded.latest()
+    assert [record.getMessage().count("counts alone") for record in caplog.records] == [0, 1, 0, 0]
 
 
 def test_it_goes_to_standard_error(tmp_path: Path) -> None:

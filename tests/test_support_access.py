@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Account, User
+from accounts.erasing import erase
+from accounts.models import Account, Member, User
+from accounts.roles import Role
 from auditlog.models import Entry
 from auditlog.support import SupportAccess
 from controlcenter.context import SYSTEM, acting_as
@@ -25,6 +27,7 @@ from .factories import (
     AppFactory,
     MemberFactory,
     People,
+    SecondFactorFactory,
     TokenFactory,
     UserFactory,
     make_people,
@@ -150,6 +153,14 @@ def test_lists_tell_no_addresses(staff: Client, people: People) -> None:
         (User, "second_factor__secret__startswith=g"),
         (App, "description__icontains=a"),
         (App, "account__members__user__email__startswith=max"),
+        (App, "visibility__account__hold_reason__startswith=a"),
+        (Account, "plan__accounts__members__user__email__startswith=a"),
+        (Account, "plan__accounts__hold_reason__startswith=a"),
+        (Account, "kind__startswith=p"),
+        (Account, "hold_reason__startswith=a"),
+        (User, "tokens__digest__startswith=a"),
+        (Member, "user__password__startswith=a"),
+        (Member, "role__regex=."),
     ],
 )
 def test_lists_are_not_filtered_by_what_they_do_not_show(
@@ -223,14 +234,98 @@ def test_what_they_do_carries_both(staff: Client, people: People) -> None:
 
 
 def test_no_other_customer_reads_the_reason(staff: Client, people: People) -> None:
-    """Who is deleted leaves the organizations of others, too: their logs tell that, not why support looked."""
-    other = AccountFactory(slug="other")
+    """Who is erased leaves the organizations of others, too: their logs tell that, not why support looked."""
+    other = MemberFactory(role=Role.ADMINISTRATOR).account
     MemberFactory(account=other, user=people.member)
     staff.post(page_of(people.acme), FORM)
-    staff.post(url(people.member, "delete"), {"post": "yes"})
+    staff.post(reverse("admin:accounts_user_erase", args=[people.member.pk]), {"confirm": people.member.slug})
     [entry] = entries_of(other, Operation.ORGANIZATION_MEMBER_REMOVE)
     assert entry.event["reason"] == ""
-    assert entries_of(people.acme, Operation.USER_DELETE)[0].event["reason"] == f"{TICKET}: {REASON}"
+    assert entries_of(people.acme, Operation.USER_ERASE)[0].event["reason"] == f"{TICKET}: {REASON}"
+
+
+# What opens several customers' accounts
+
+
+@pytest.fixture
+def in_two(people: People) -> User:
+    """Somebody at home in acme who is a member of other, too, with a second factor."""
+    MemberFactory(account=AccountFactory(slug="other", name="Other"), user=people.member)
+    SecondFactorFactory(user=people.member)
+    return people.member
+
+
+def _password(person: User) -> tuple[str, dict[str, Any]]:
+    typed = {"password1": "a-long-enough-secret", "password2": "a-long-enough-secret"}
+    return reverse("admin:auth_user_password_change", args=[person.pk]), typed
+
+
+def _factor(person: User) -> tuple[str, dict[str, Any]]:
+    return url(person.second_factor, "delete"), {"post": "yes"}
+
+
+def _selected_factor(person: User) -> tuple[str, dict[str, Any]]:
+    chosen = {"action": "delete_selected", "_selected_action": [person.pk], "post": "yes"}
+    return reverse("admin:accounts_secondfactor_changelist"), {**chosen, "_selected_action": [person.second_factor.pk]}
+
+
+def _address(person: User) -> tuple[str, dict[str, Any]]:
+    return url(person), {"email": "Mine@support.example", "slug": person.slug, "is_active": "on"}
+
+
+@pytest.mark.parametrize("what", [_password, _factor, _selected_factor, _address])
+def test_what_opens_all_accounts_of_a_person_needs_access_to_each(
+    what: Any, staff: Client, support: User, in_two: User, people: People
+) -> None:
+    address, typed = what(in_two)
+    before = _keys_of(in_two)
+    give_access(support, people.acme.pk)
+    response = staff.post(address, typed)
+    assert response["Location"].startswith("/admin/support/other/")
+    failure = last(people.acme)
+    assert failure.event["failure"]["code"] == "no_support_access"
+    assert "ther" not in failure.event["failure"]["sentence"]
+    assert _keys_of(in_two) == before
+    give_access(support, Account.objects.get(slug="other").pk)
+    assert "/support/" not in staff.post(address, typed)["Location"]
+    assert _keys_of(in_two) != before
+
+
+def _keys_of(person: User) -> Any:
+    return list(User.objects.filter(pk=person.pk).values_list("password", "email", "second_factor__pk"))
+
+
+def test_it_says_which_are_missing(staff: Client, support: User, in_two: User, people: People) -> None:
+    MemberFactory(account=AccountFactory(slug="third", name="Third"), user=in_two)
+    give_access(support, people.acme.pk)
+    text = text_of(staff.get(_password(in_two)[0], follow=True))
+    assert "This opens all accounts of the person: it needs support access to Third, too." in text
+    assert "Support access to Other" in text
+
+
+def test_another_name_needs_access_to_the_home_only(staff: Client, support: User, in_two: User, people: People) -> None:
+    give_access(support, people.acme.pk)
+    staff.post(url(in_two), {"email": in_two.email, "slug": in_two.slug, "first_name": "Maxi", "is_active": "on"})
+    in_two.refresh_from_db()
+    assert in_two.first_name == "Maxi"
+
+
+def test_somebody_without_a_home_is_no_way_in(staff: Client, people: People) -> None:
+    User.objects.filter(pk=people.member.pk).update(home=None)
+    address, typed = _password(people.member)
+    assert staff.post(address, typed)["Location"].startswith("/admin/support/acme/")
+    nobodys: User = UserFactory(home=None)
+    assert "/support/" not in staff.post(*_password(nobodys))["Location"]
+    assert last(Account.objects.get(pk=Account.PLATFORM_ID)).operation == Operation.USER_PASSWORD_CHANGE
+
+
+def test_users_are_not_deleted_but_erased(staff: Client, support: User, people: People) -> None:
+    give_access(support, people.acme.pk)
+    assert staff.post(url(people.member, "delete"), {"post": "yes"}).status_code == 403
+    page = staff.get(url(people.member)).content.decode()
+    assert url(people.member, "delete") not in page
+    assert reverse("admin:accounts_user_erase", args=[people.member.pk]) in page
+    assert User.objects.filter(pk=people.member.pk).exists()
 
 
 def test_it_ends_after_an_hour_and_by_a_button(staff: Client, people: People) -> None:
@@ -304,6 +399,20 @@ def test_the_customer_sees_it_at_once(people: People, support: User) -> None:
     assert f"Sue Support 4711 {REASON}" in text_of(customer.get("/@acme/teams-and-logs/integrity/"))
     staff.post(reverse("support-end", args=[people.acme.pk]))
     assert all("Support has access" not in text_of(customer.get(page, follow=True)) for page in pages)
+
+
+def test_who_had_access_stays_in_the_list(people: People, support: User, client: Client) -> None:
+    """The list is the customer's: neither deleting nor erasing the staff empties it."""
+    give_access(support, people.acme.pk)
+    sign_in_long_ago(client, people.owner)
+    support.delete()
+    assert f"Sue Support 4711 {REASON}" in text_of(client.get("/@acme/teams-and-logs/integrity/"))
+    other: User = UserFactory(first_name="Sam", last_name="Helper", is_staff=True, home=None)
+    give_access(other, people.acme.pk)
+    erase(other)
+    text = text_of(client.get("/@acme/teams-and-logs/integrity/"))
+    assert f"Erased person 4711 {REASON}" in text
+    assert "Sam" not in text
 
 
 def test_no_other_customer_sees_it(people: People, support: User, client: Client) -> None:

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Plan, User
 from accounts.roles import Role
+from accounts.throttles import FREE_OF_PERSON
 from accounts.time_zones import valid_zone, zone_choices, zone_named
 from auditlog.models import Entry
 from auditlog.sign_ins import sign_ins_of
@@ -116,6 +117,14 @@ def test_another_address_needs_the_password(page: Client, people: People) -> Non
     [*refused, entry] = entries_of(people.acme, Operation.USER_UPDATE)
     assert [entry.event["failure"]["code"] for entry in refused] == ["invalid", "invalid"]
     assert set(entry.event["changes"]) == {"email"}
+
+
+def test_saving_often_with_a_password_filled_in_counts_no_try(page: Client, people: People) -> None:
+    """Browsers fill it in; it is looked at, and counted, for another address only."""
+    for number in range(FREE_OF_PERSON + 2):
+        assert send(page, first_name=f"Max {number}", current_password="not-the-one").status_code == 302
+    tries = [send(page, email="new@acme.example", current_password="guess") for _ in range(FREE_OF_PERSON + 2)]
+    assert [response.status_code for response in tries] == [422] * FREE_OF_PERSON + [429, 429]
 
 
 def test_the_old_address_signs_nobody_in(page: Client, people: People, client: Client) -> None:

@@ -1,6 +1,6 @@
 """Forms about oneself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -60,6 +60,11 @@ class ProfileForm(EditForm):
         self.fields["time_zone"] = forms.ChoiceField(
             choices=zone_choices(self.instance.time_zone), label=zone.label, help_text=zone.help_text
         )
+
+    @staticmethod
+    def asks_password(typed: Mapping[str, str], person: User) -> bool:
+        """Say whether what was typed is looked at together with the password: not while the address stays."""
+        return typed.get("email", "").strip().lower() != person.email
 
     def clean_email(self) -> str:
         """Return the address as it is stored."""

@@ -24,7 +24,7 @@ def organization_create(request: HttpRequest) -> HttpResponse:
     person = User.objects.get(pk=request.user.pk)
     form, founded = OrganizationForm(posted(request)), []
     # What fails belongs to no account yet: it stands where the person's own entries do.
-    home, name = person.home_id or Account.PLATFORM_ID, request.POST.get("name", "")[:120]
+    home, name = person.home_id or Account.PLATFORM_ID, request.POST.get("name", "")
     with attempting(Operation.ORGANIZATION_CREATE, account_id=home, name=name) as attempt:
         if answer := carry_out(
             request,

@@ -151,8 +151,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def safe_next(request: HttpRequest) -> str:
-    """Return the page of ours to go on to; never another site."""
+def safe_next(request: HttpRequest, otherwise: str = "home") -> str:
+    """Return the page of ours to go on to; never another site. ``otherwise`` is one by its address or name."""
     following = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
-    return following if ours else resolve_url("home")
+    return following if ours else resolve_url(otherwise)

@@ -68,7 +68,7 @@ def token_create(request: HttpRequest, member: Member) -> HttpResponse:
         answer["Content-Location"] = f"{reverse('tokens', args=[account.slug])}?created={token.slug}"
         return answer
 
-    name = request.POST.get("name", "")[:120]
+    name = request.POST.get("name", "")
     with attempting(Operation.USER_TOKEN_CREATE, account_id=account.pk, parent=user, name=name) as attempt:
         if answer := carry_out(
             request,

@@ -29,7 +29,8 @@ from controlcenter.operations import Operation
 def profile(request: HttpRequest) -> HttpResponse:
     """Change what one is called, one's e-mail address and time zone; how pages look is below."""
     person = person_of(request)
-    proven = proof_of_password(request, person, Operation.USER_UPDATE, "current_password")
+    looked_at = "current_password" if ProfileForm.asks_password(request.POST, person) else ""
+    proven = proof_of_password(request, person, Operation.USER_UPDATE, looked_at)
     form = ProfileForm(posted(request), instance=person, proven=proven)
     with attempting(Operation.USER_UPDATE, account_id=home_of(person), target=person) as attempt:
         if answer := carry_out(

@@ -57,7 +57,7 @@ TABLES = {
     "auditlog_hours_rolled":   Rights("r",           "raw",          ""),
     "auditlog_savedview":      DOMAIN,
     "auditlog_displaypreference": DOMAIN,
-    "auditlog_supportaccess":  DOMAIN,
+    "auditlog_supportaccess":  Rights("raw"),
     "accounts_account":        Rights("rawd",        "r",            "r"),
     "accounts_plan":           Rights("rawd",        "r",            "r"),
     "accounts_member":         Rights("rawd",        "r",            ""),
@@ -70,12 +70,17 @@ TABLES = {
 }
 
 FUNCTIONS = {
-    # What is denied to everybody else: each is run with the owner's rights, and looks at every condition itself.
+    # What is denied to everybody else: most are run with the owner's rights, and look at every condition themselves.
+    "auditlog_observe":        Rights("x",           "",             ""),
+    "auditlog_unattributed":   Rights(),  # Triggers run these, as the owner.
+    "auditlog_note_gone":      Rights(),
+    "auditlog_place":          Rights(),
     "auditlog_waiting":        Rights("x",           "x",            ""),
     "auditlog_has_strays":     Rights("x",           "x",            "x"),
     "auditlog_deletions":      Rights("x",           "",             ""),
     "auditlog_erase":          Rights("x",           "",             ""),
     "auditlog_drop_month":     Rights("",            "",             "x"),
+    "auditlog_month_is_free":  Rights("",            "",             "x"),
 }
 
 FENCED = {

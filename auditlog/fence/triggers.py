@@ -1,11 +1,13 @@
 """Triggers on every tracked table, made from ``TRACKED``: a change that the recorder did not observe becomes an entry.
 
 They are deferred: the function they call (migration 0010) looks when the transaction commits, and finds in a setting
-of the transaction what was observed. Only tracked columns count, so bookkeeping leaves none.
+of the transaction what was observed. Only tracked columns count, so bookkeeping leaves none. Where other rows belong to
+an account through a row, its deletion is noted at once, so that they are still found to be of that account.
 """
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -23,13 +25,12 @@ Observed = tuple[str, str]
 MADE = """
 SELECT relation.relname, trigger.tgname, obj_description(trigger.oid, 'pg_trigger'), trigger.tgenabled IN ('O', 'A')
 FROM pg_trigger AS trigger JOIN pg_class AS relation ON relation.oid = trigger.tgrelid
-WHERE trigger.tgfoid = to_regproc('auditlog_unattributed')
+WHERE trigger.tgfoid IN (to_regproc('auditlog_unattributed'), to_regproc('auditlog_note_gone'))
 """
 
 CREATE = """
 DROP TRIGGER IF EXISTS {name} ON {table};
-CREATE CONSTRAINT TRIGGER {name} AFTER {events} ON {table} DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW {when} EXECUTE FUNCTION auditlog_unattributed({told});
+CREATE {kind}TRIGGER {name} AFTER {events} ON {table} {how};
 COMMENT ON TRIGGER {name} ON {table} IS '{digest}';
 """
 
@@ -38,7 +39,7 @@ def install() -> None:
     """Make the triggers that are missing, or are not as ``TRACKED`` has it now."""
     wrong = differing()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regproc('auditlog_unattributed')")
+        cursor.execute("SELECT to_regproc('auditlog_note_gone')")
         if cursor.fetchone() == (None,):  # Migrated backwards, to before there was any of this.
             return
         for name, sql in _wanted():
@@ -76,13 +77,27 @@ def _wanted() -> Iterator[tuple[tuple[str, str], str]]:
         table, told = row.model._meta.db_table, _quoted(json.dumps(told_of(row), sort_keys=True))
         columns = [f'"{field.column}"' for field in row.fields]
         old, new = (", ".join(f"{which}.{column}" for column in columns) for which in ("OLD", "NEW"))
+        each = "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW {when}EXECUTE FUNCTION auditlog_unattributed({told})"
         for name, events, when in (
             ("unattributed_row", "INSERT OR DELETE", ""),
-            ("unattributed_change", "UPDATE", f"WHEN (ROW({old}) IS DISTINCT FROM ROW({new}))"),
+            ("unattributed_change", "UPDATE", f"WHEN (ROW({old}) IS DISTINCT FROM ROW({new})) "),
         ):
-            parts = {"name": name, "table": table, "events": events, "when": when, "told": told}
-            digest = sha256(json.dumps(parts).encode()).hexdigest()
-            yield (table, name), CREATE.format(**parts, digest=digest)
+            yield _made(table, name, "CONSTRAINT ", events, each.format(when=when, told=told))
+        if table in _parents():
+            noted = f"REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION auditlog_note_gone({told})"
+            yield _made(table, "unattributed_gone", "", "DELETE", noted)
+
+
+def _made(table: str, name: str, kind: str, events: str, how: str) -> tuple[tuple[str, str], str]:
+    parts = {"name": name, "table": table, "kind": kind, "events": events, "how": how}
+    return (table, name), CREATE.format(**parts, digest=sha256(json.dumps(parts).encode()).hexdigest())
+
+
+@cache
+def _parents() -> set[str]:
+    """Return the tables through which rows of others belong to an account or an app."""
+    through = (_through(row, path) for row in TRACKED for path in (_account_path(row), row.app))
+    return {step[0] for step in through if step}
 
 
 def _digest(sql: str) -> str:
@@ -103,6 +118,8 @@ def told_of(row: Tracked) -> dict[str, Any]:
         "fields": [{"column": field.column, "name": field.name, "shown": _shown(row, field)} for field in row.fields],
         "account": _account_query(row),
         "app": None if row.app is None else _query(row.model, row.app, ("id", "slug", "name")),
+        "through_account": _through(row, _account_path(row)),
+        "through_app": _through(row, row.app),
         "target": row.kind if target else None,
         "id": _column(row.model, row.public_id),
         "name": _column(row.model, row.name),
@@ -119,6 +136,18 @@ def _shown(row: Tracked, field: "models.Field[Any, Any]") -> str:
 
 def _column(model: type[models.Model], name: str) -> str:
     return name if name in {field.column for field in model._meta.concrete_fields} else "id"
+
+
+def _account_path(row: Tracked) -> str:
+    return row.account.rpartition(".")[0]
+
+
+def _through(row: Tracked, path: str | None) -> tuple[str, str] | None:
+    """Return the table that a path leads through first, and the column that leads there; None when there is none."""
+    if not path:
+        return None
+    field: Any = row.model._meta.get_field(path.partition(".")[0])
+    return field.related_model._meta.db_table, field.column
 
 
 def _account_query(row: Tracked) -> str:

@@ -30,7 +30,8 @@ COMMENT ON FUNCTION auditlog_canonical IS 'The one way to write a document down,
 """
 
 # TG_ARGV: how the row is told, as JSON (auditlog.fence.triggers). What the recorder observed in this transaction stands
-# in a setting of the transaction, by table and id; it is gone with a savepoint, as the entry is.
+# in a setting of the transaction, by table and id; it is gone with a savepoint, as the entry is. It begins with the
+# number of the transaction and is believed in no other, so that what was set for a session counts for nothing.
 UNATTRIBUTED = """
 CREATE FUNCTION auditlog_unattributed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
@@ -45,18 +46,18 @@ DECLARE
     shown jsonb := '{}';
     targets jsonb := '[]';
     field record;
+    place record;
     account bigint;
-    app_key bigint;
-    app_id text;
-    app_name text;
-    at timestamptz := clock_timestamp();
+    written bigint[] := '{}';
+    at timestamptz;
     entry_id uuid;
     kind text;
     body bytea;
 BEGIN
-    IF strpos(observed, ',' || TG_TABLE_NAME || ':' || CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END || ',') > 0
+    IF starts_with(observed, pg_current_xact_id()::text || '|') AND (
+        strpos(observed, ',' || TG_TABLE_NAME || ':' || CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END || ',') > 0
         OR strpos(observed, ',' || TG_TABLE_NAME || ':*,') > 0
-    THEN
+    ) THEN
         RETURN NULL;
     END IF;
     -- A commit is not under the statement's timeout; nobody should wait for the log's table without an end.
@@ -64,7 +65,6 @@ BEGIN
     told := TG_ARGV[0]::jsonb;
     before := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     after := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
-    about := coalesce(after, before);
     FOR field IN SELECT * FROM jsonb_to_recordset(told -> 'fields') AS field ("column" text, name text, shown text) LOOP
         old_value := nullif(before -> field."column", 'null');
         new_value := nullif(after -> field."column", 'null');
@@ -77,51 +77,108 @@ BEGIN
     IF TG_OP = 'UPDATE' AND shown = '{}' THEN
         RETURN NULL;
     END IF;
+    kind := CASE TG_OP WHEN 'INSERT' THEN 'Insertion of' WHEN 'UPDATE' THEN 'Update of' ELSE 'Deletion of' END;
+    -- What moves from one account to another is told to both.
+    FOREACH about IN ARRAY array_remove(ARRAY[after, before], NULL) LOOP
+        SELECT * INTO place FROM auditlog_place(told, about);
+        account := coalesce(place.account, 0);
+        CONTINUE WHEN account = ANY (written);
+        written := written || account;
+        at := clock_timestamp();
+        entry_id := auditlog_new_id(at);
+        IF told ->> 'target' IS NOT NULL THEN
+            targets := jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+                'type', told ->> 'target', 'id', about ->> (told ->> 'id'), 'name', nullif(about ->> (told ->> 'name'), '')
+            )));
+        END IF;
+        body := convert_to(auditlog_canonical(jsonb_build_object(
+            'v', 2,
+            'id', entry_id,
+            'time', to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'account', account,
+            'actor', '{"type": "system"}'::jsonb,
+            'operation', '{"code": 1205, "name": "LOG_UNATTRIBUTED_CHANGE"}'::jsonb,
+            'sentence', format('%s row %s of %s past the application', kind, about ->> 'id', TG_TABLE_NAME),
+            'targets', targets,
+            'app', CASE WHEN place.app_key IS NOT NULL THEN jsonb_strip_nulls(jsonb_build_object(
+                'key', place.app_key, 'type', 'app', 'id', place.app_id, 'name', nullif(place.app_name, '')
+            )) END,
+            'changes', shown || jsonb_build_object(
+                'database table', jsonb_build_array(NULL, TG_TABLE_NAME),
+                'database row', jsonb_build_array(NULL, about ->> 'id'),
+                'database role', jsonb_build_array(NULL, session_user)
+            ),
+            'where', jsonb_strip_nulls(jsonb_build_object(
+                'ip', host(inet_client_addr()),
+                'peer', host(inet_client_addr()),
+                'agent', nullif(current_setting('application_name'), '')
+            )),
+            'success', true,
+            'failure', NULL,
+            'reason', ''
+        )), 'UTF8');
+        INSERT INTO auditlog_entry (
+            id, account_id, app_id, actor_id, actor_kind, token, operation, success, source_ip, request_id, targets,
+            subject_id, body, leaf
+        ) VALUES (
+            entry_id, account, place.app_key, NULL, 4, NULL, 1205, true, inet_client_addr(), '',
+            (SELECT coalesce(jsonb_agg(target - 'name'), '[]') FROM jsonb_array_elements(targets) AS target),
+            NULL, body, sha256('\\x00'::bytea || body)
+        );
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION auditlog_place(
+    told jsonb, about jsonb, OUT account bigint, OUT app_key bigint, OUT app_id text, OUT app_name text
+) LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    this text := pg_current_xact_id()::text || '|';
+    gone text := current_setting('controlcenter.gone', true);
+    of_account jsonb;
+    of_app jsonb;
+BEGIN
     EXECUTE told ->> 'account' INTO account USING about;
     IF told ->> 'app' IS NOT NULL THEN
         EXECUTE told ->> 'app' INTO app_key, app_id, app_name USING about;
     END IF;
-    IF told ->> 'target' IS NOT NULL THEN
-        targets := jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-            'type', told ->> 'target', 'id', about ->> (told ->> 'id'), 'name', nullif(about ->> (told ->> 'name'), '')
-        )));
+    IF (account IS NULL OR told ->> 'app' IS NOT NULL AND app_key IS NULL) AND starts_with(gone, this) THEN
+        of_account := substr(gone, length(this) + 1)::jsonb -> auditlog_parent(told -> 'through_account', about);
+        of_app := substr(gone, length(this) + 1)::jsonb -> auditlog_parent(told -> 'through_app', about);
+        account := coalesce(account, (of_account ->> 'account')::bigint);
+        IF app_key IS NULL THEN
+            app_key := (of_app ->> 'app_key')::bigint;
+            app_id := of_app ->> 'app_id';
+            app_name := of_app ->> 'app_name';
+        END IF;
     END IF;
-    kind := CASE TG_OP WHEN 'INSERT' THEN 'Insertion of' WHEN 'UPDATE' THEN 'Update of' ELSE 'Deletion of' END;
-    entry_id := auditlog_new_id(at);
-    body := convert_to(auditlog_canonical(jsonb_build_object(
-        'v', 2,
-        'id', entry_id,
-        'time', to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'account', coalesce(account, 0),
-        'actor', '{"type": "system"}'::jsonb,
-        'operation', '{"code": 1205, "name": "LOG_UNATTRIBUTED_CHANGE"}'::jsonb,
-        'sentence', format('%s row %s of %s past the application', kind, about ->> 'id', TG_TABLE_NAME),
-        'targets', targets,
-        'app', CASE WHEN app_key IS NOT NULL THEN jsonb_strip_nulls(jsonb_build_object(
-            'key', app_key, 'type', 'app', 'id', app_id, 'name', nullif(app_name, '')
-        )) END,
-        'changes', shown || jsonb_build_object(
-            'database table', jsonb_build_array(NULL, TG_TABLE_NAME),
-            'database row', jsonb_build_array(NULL, about ->> 'id'),
-            'database role', jsonb_build_array(NULL, session_user)
-        ),
-        'where', jsonb_strip_nulls(jsonb_build_object(
-            'ip', host(inet_client_addr()),
-            'peer', host(inet_client_addr()),
-            'agent', nullif(current_setting('application_name'), '')
-        )),
-        'success', true,
-        'failure', NULL,
-        'reason', ''
-    )), 'UTF8');
-    INSERT INTO auditlog_entry (
-        id, account_id, app_id, actor_id, actor_kind, token, operation, success, source_ip, request_id, targets,
-        subject_id, body, leaf
-    ) VALUES (
-        entry_id, coalesce(account, 0), app_key, NULL, 4, NULL, 1205, true, inet_client_addr(), '',
-        (SELECT coalesce(jsonb_agg(target - 'name'), '[]') FROM jsonb_array_elements(targets) AS target),
-        NULL, body, sha256('\\x00'::bytea || body)
-    );
+END $$;
+COMMENT ON FUNCTION auditlog_place IS 'Whose a row is, and of which app, also when what it belonged to is gone';
+
+CREATE FUNCTION auditlog_parent(through jsonb, about jsonb) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, public, pg_temp AS $$ SELECT (through ->> 0) || ':' || (about ->> (through ->> 1)) $$;
+
+-- Deferred triggers find a model, but not the app it was in, when one transaction deletes both. So whose a thing was is
+-- noted at once, in a setting as above; up to a length, because each of them reads it.
+CREATE FUNCTION auditlog_note_gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    this text := pg_current_xact_id()::text || '|';
+    said text := current_setting('controlcenter.gone', true);
+    noted jsonb := '{}';
+    more jsonb;
+BEGIN
+    IF starts_with(said, this) THEN
+        IF length(said) > 64000 THEN
+            RETURN NULL;
+        END IF;
+        noted := substr(said, length(this) + 1)::jsonb;
+    END IF;
+    SELECT jsonb_object_agg(TG_TABLE_NAME || ':' || one.id, to_jsonb(place)) INTO more
+    FROM (SELECT * FROM gone LIMIT 500) AS one, auditlog_place(TG_ARGV[0]::jsonb, to_jsonb(one)) AS place;
+    IF more IS NOT NULL THEN
+        PERFORM set_config('controlcenter.gone', this || (noted || more)::text, true);
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -148,8 +205,12 @@ COMMENT ON FUNCTION auditlog_new_id IS 'An id made from a time, as auditlog.ids 
 
 CREATE FUNCTION auditlog_observe(rows text, tables text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    said text := coalesce(current_setting('controlcenter.observed', true), '');
+    this text := pg_current_xact_id()::text || '|';
+    said text := current_setting('controlcenter.observed', true);
 BEGIN
+    IF said IS NULL OR NOT starts_with(said, this) THEN
+        said := this;
+    END IF;
     IF length(said) < 20000 THEN
         PERFORM set_config('controlcenter.observed', said || rows, true);
     ELSIF strpos(said, tables) = 0 THEN  -- Many statements of one transaction: from then on tables are named.
@@ -158,7 +219,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION auditlog_observe IS 'Notes rows whose changes the recorder looked at, until the transaction ends';
 
-REVOKE ALL ON FUNCTION auditlog_new_id, auditlog_shown, auditlog_canonical, auditlog_unattributed FROM PUBLIC;
+REVOKE ALL ON FUNCTION auditlog_new_id, auditlog_shown, auditlog_canonical, auditlog_unattributed, auditlog_observe,
+    auditlog_place, auditlog_parent, auditlog_note_gone FROM PUBLIC;
 """
 
 # The roles of harden_database see one account at a time. These questions are about all of them, and name nobody.
@@ -191,14 +253,16 @@ REVOKE ALL ON FUNCTION auditlog_waiting, auditlog_deletions, auditlog_has_strays
 DROP = """
 DO $$ DECLARE one record; BEGIN
     FOR one IN
-        SELECT tgname, tgrelid::regclass AS of FROM pg_trigger WHERE tgfoid = to_regproc('auditlog_unattributed')
+        SELECT tgname, tgrelid::regclass AS of FROM pg_trigger
+        WHERE tgfoid IN (to_regproc('auditlog_unattributed'), to_regproc('auditlog_note_gone'))
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.of);
     END LOOP;
 END $$;
 DROP FUNCTION IF EXISTS auditlog_deletions, auditlog_waiting, auditlog_has_strays;
 DROP FUNCTION IF EXISTS auditlog_account CASCADE;
-DROP FUNCTION IF EXISTS auditlog_unattributed, auditlog_observe, auditlog_shown, auditlog_new_id, auditlog_canonical;
+DROP FUNCTION IF EXISTS auditlog_unattributed, auditlog_observe, auditlog_note_gone, auditlog_place, auditlog_parent;
+DROP FUNCTION IF EXISTS auditlog_shown, auditlog_new_id, auditlog_canonical;
 """
 
 

@@ -81,6 +81,23 @@ BEGIN
     EXECUTE format('DROP TABLE %I', part);
 END $$;
 REVOKE ALL ON FUNCTION auditlog_drop_month FROM PUBLIC;
+
+-- To be asked before anything that takes long: the same locks as dropping takes. What is locked in the block is free
+-- again once it is rolled back.
+CREATE FUNCTION auditlog_month_is_free(month date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '200ms' AS $$
+DECLARE
+    part regclass := to_regclass('auditlog_entry_' || to_char(month, 'YYYY_MM'));
+BEGIN
+    IF part IS NOT NULL THEN
+        LOCK TABLE ONLY auditlog_entry IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', part);
+        RAISE EXCEPTION 'free' USING ERRCODE = 'AL001';
+    END IF;
+EXCEPTION WHEN SQLSTATE 'AL001' THEN
+    NULL;
+END $$;
+REVOKE ALL ON FUNCTION auditlog_month_is_free FROM PUBLIC;
 """
 
 ERASE = """
@@ -123,6 +140,7 @@ REMOVE = """
 DROP TRIGGER refuse_erased ON auditlog_subject;
 DROP FUNCTION auditlog_refuse_erased;
 DROP FUNCTION auditlog_erase;
+DROP FUNCTION auditlog_month_is_free;
 DROP FUNCTION auditlog_drop_month;
 """
 

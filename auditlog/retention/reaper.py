@@ -3,6 +3,8 @@
 Who has verified the log before, and holds an anchor, can do so after: places and blocks stay, and the certificate says
 which leaves are gone. An entry in each account's log says the same to people. The database looks at all conditions once
 more in ``auditlog_drop_month``, which is the only way for the reaper's role to remove anything.
+Before the leaves are read and hashed, which takes long, the database is asked whether anybody uses the month: while
+somebody does, a try costs nothing.
 """
 
 import time
@@ -82,6 +84,8 @@ def _remove(month: Month, days: dict[int, int], signer: Signer, *, dry_run: bool
     for left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
+                if not dry_run:
+                    _wait_for_readers(month)
                 entries = _count(month) if dry_run else _certify(month, signer)
                 _drop(month, only_check=dry_run)
             return Outcome(month, len(days), entries)
@@ -97,6 +101,12 @@ def _remove(month: Month, days: dict[int, int], signer: Signer, *, dry_run: bool
 
 def _count(month: Month) -> int:
     return Entry.objects.filter(id__gte=month.first_id, id__lt=month.end_id).count()
+
+
+def _wait_for_readers(month: Month) -> None:
+    """Take the locks that dropping needs and give them back at once; raises when somebody keeps one for too long."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT auditlog_month_is_free(%s)", [month.begins])
 
 
 def _drop(month: Month, *, only_check: bool) -> None:

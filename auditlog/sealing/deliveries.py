@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Member
 from accounts.roles import Role
+from controlcenter.masking import masked_start
 
 from .anchors import file_name, file_of, receipt_of
 from .models import Anchor, Delivery
@@ -143,7 +144,7 @@ def _try(delivery: Delivery, deliver: Callable[[Anchor], None], now: datetime) -
     except (Undelivered, OSError, ValueError) as error:
         pause = min(timedelta(minutes=2 ** min(delivery.attempts, 10)), LONGEST_PAUSE)
         given_up = now - delivery.anchor.time > GIVE_UP_AFTER  # Later anchors include it.
-        delivery.next_attempt, delivery.error = None if given_up else now + pause, str(error)[:500]
+        delivery.next_attempt, delivery.error = None if given_up else now + pause, masked_start(str(error), 500)
         log.error("Anchor %s did not reach the %s: %s", delivery.anchor_id, delivery.place, error)
     else:
         delivery.delivered_at, delivery.error = timezone.now(), ""

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Account
 from auditlog import unrecorded
+from auditlog.fence.triggers import differing
 
 from .anchors import newest
 from .models import Delivery, SealerState, Stall, Verification
@@ -55,7 +56,7 @@ def alarms(now: datetime) -> list[Alarm]:
         Alarm(f"The log was altered: {found.problem}.", found.account_id)
         for found in Verification.objects.filter(status=ALTERED).order_by("account_id")
     ]
-    return stalls + altered + _disarmed() + _unrecorded() + _late(now) + _undelivered()
+    return stalls + altered + _disarmed() + _unwatched() + _unrecorded() + _late(now) + _undelivered()
 
 
 def alarms_of(account_id: int, now: datetime) -> list[Alarm]:
@@ -67,6 +68,17 @@ def _disarmed() -> list[Alarm]:
     with connection.cursor() as cursor:
         cursor.execute(DISARMED, [list(INSERT_ONLY)])
         return [Alarm(f"{table} is no longer insert-only: its triggers are off or gone.") for (table,) in cursor]
+
+
+def _unwatched() -> list[Alarm]:
+    tables = sorted({table for table, _ in differing()})
+    return [
+        Alarm(
+            f"Changes of {table} past the application leave no entry: triggers are off, gone or old. "
+            "manage.py migrate makes them anew."
+        )
+        for table in tables
+    ]
 
 
 def _unrecorded() -> list[Alarm]:

@@ -188,7 +188,7 @@ def _create(
         said=lambda: f"{form.instance} is created.",
         hold=around[-1] if around else None,
         parent=around[-1] if around else None,
-        name=request.POST.get("name", request.POST.get("slug", ""))[:120],
+        name=request.POST.get("name", request.POST.get("slug", "")),
         heading=f"Create {kind}",
         submit=f"Create {kind}",
         crumbs=_way(member.account, around),

@@ -69,7 +69,7 @@ def part_create(request: HttpRequest, member: Member, kind: Kind, app: App) -> H
         form,
         form.save,
         parent=app,
-        name=request.POST.get("name", "")[:120],
+        name=request.POST.get("name", ""),
         heading=f"Create {kind.name}",
         crumbs=kind.crumbs(app),
         then=lambda: kind.address(form.instance),

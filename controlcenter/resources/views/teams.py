@@ -61,7 +61,7 @@ def team_create(request: HttpRequest, member: Member) -> HttpResponse:
         form.save,
         then=lambda: _address(form.instance),
         said=lambda: f"{form.instance} is created.",
-        name=request.POST.get("name", "")[:120],
+        name=request.POST.get("name", ""),
         heading="Create team",
         submit="Create team",
         crumbs=_crumbs(member),
