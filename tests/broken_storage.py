@@ -12,7 +12,6 @@ import argparse
 import importlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ from typing import Any
 import psycopg
 import requests
 
-from .servers import folder_for, set_up
+from .servers import answers, folder_for, free_port, set_up
 
 ROOT = Path(__file__).parent.parent
 THREADS = 8
@@ -75,7 +74,7 @@ class World:
         call_command("harden_database", stdout=StringIO())
         self._make()
         self.become("controlcenter_app")
-        self.base = f"http://127.0.0.1:{_free_port()}"
+        self.base = f"http://127.0.0.1:{free_port()}"
         self.slugs: list[str] = []
 
     def _make(self) -> None:
@@ -119,7 +118,7 @@ class World:
                 [*command, "--bind", address], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment
             )
             try:
-                while not _answers(f"{self.base}/health/"):
+                while not answers(f"{self.base}/health/"):
                     assert server.poll() is None, (self.folder / "server.log").read_text()
                     time.sleep(0.05)
                 yield
@@ -136,18 +135,6 @@ def without_collected_files() -> Any:
     from controlcenter.wsgi import application
 
     return application
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=10).ok
-    except requests.ConnectionError:
-        return False
 
 
 # What is tried
