@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from accounts.models import Member, User
 from accounts.roles import Permission, Reach
+from controlcenter.masking import masked
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App, Collaborator
 
@@ -105,7 +106,9 @@ class Live:
             return VERBS[Operation.APPLICATION_TRANSFER]
         if thing not in self.called:
             return {"user": "", "token": "revoked"}.get(thing.kind, "deleted")
-        called = self.called[thing]
+        called = masked(self.called[thing])  # as the entry has it
+        if thing.kind == "user" and name == thing.id:  # The database, which tells of changes past us, knows no names.
+            return ""
         return f"renamed to {called}" if called != name else ""
 
     def is_gone(self, thing: Thing) -> bool:

@@ -38,6 +38,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, "400.html", 400)
 
 
+def no_page(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
+    """405: say that an address takes forms only, where Django says nothing at all."""
+    response = _page(request, "405.html", 405)
+    response["Allow"] = refused["Allow"]
+    return response
+
+
 def too_often(request: HttpRequest, refused: Throttled) -> HttpResponse:
     """429: say when the next try is let through."""
     wait = in_words(refused.seconds)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
@@ -21,7 +21,7 @@ from .addresses import address_in, source_ip
 from .api import finished
 from .calls import identify, is_call
 from .context import ANONYMOUS, Actor, NotRecorded, Where, acting_as
-from .errors import too_often
+from .errors import no_page, too_often
 from .fence import outside
 from .logs import UNSEEN
 from .masking import masked, masked_start
@@ -44,6 +44,8 @@ class ContextMiddleware:
         actor = actor_of(request)
         with acting_as(actor, where), outside(), timezone.override(zone_of(request)):
             response = self.get_response(request)
+            if isinstance(response, HttpResponseNotAllowed) and request.method == "GET" and not is_call(request):
+                response = no_page(request, response)
         if is_call(request):
             response = finished(request, response)
         response["X-Request-ID"] = where.request_id

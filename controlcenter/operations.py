@@ -132,6 +132,6 @@ class Operation(IntEnum):
     LOG_VIEW_SAVE = 1203, Family.LOG, "Audit log views saved"
     LOG_EXPIRE = 1204, Family.LOG, "Audit log entries expired"
     LOG_UNATTRIBUTED_CHANGE = 1205, Family.LOG, "Changes past the application"
-    SUPPORT_ACCESS = 1206, Family.LOG, "Support access opened"
+    SUPPORT_ACCESS = 1206, Family.LOG, "Support access opened or ended"
     LOG_HOLD = 1207, Family.LOG, "Audit logs put on legal hold"
     LOG_RELEASE = 1208, Family.LOG, "Audit logs released from legal hold"

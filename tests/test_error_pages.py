@@ -132,6 +132,12 @@ def test_a_look_that_takes_too_long(page: Client, monkeypatch: pytest.MonkeyPatc
     assert 'href="/@acme/teams-and-logs/"' in response.content.decode()
 
 
+def test_an_address_that_only_takes_forms_says_so(page: Client) -> None:
+    response = page.get("/sign-out/")
+    assert_error(response, 405, "This address shows no page")
+    assert response["Allow"] == "POST"
+
+
 def test_pages_are_stopped_and_commands_are_not() -> None:
     asked = """
 import django

@@ -104,6 +104,17 @@ def test_a_new_name_stands_beside_the_old(kind: str, page: Client, people: Peopl
     assert "renamed to New" in text_of(page.get(URL))
 
 
+def test_a_name_that_is_masked_is_no_new_one_and_stays_masked(page: Client, people: People) -> None:
+    app = AppFactory(account=people.acme, slug="keys", name="key ghp_" + "a1B2" * 9)
+    entry = the_entry(people.acme, Operation.APPLICATION_CREATE)
+    assert "renamed to" not in text_of_entry(page, entry)
+    app.name = "other ghp_" + "c3D4" * 9
+    app.save()
+    text = text_of_entry(page, entry)
+    assert "renamed to other [masked]" in text
+    assert "ghp_" not in text
+
+
 def test_a_person_s_new_name_stands_beside_the_old(page: Client, people: People) -> None:
     write(people.acme, people.member, [("Done", timezone.now())])
     with acting_as(SYSTEM, at=LONG_AGO):
