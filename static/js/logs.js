@@ -265,14 +265,14 @@ document.addEventListener('click', (event) => {
 /* keys: off while typing, in menus, and when turned off; what they do is fetched with the first one of all */
 const sheet = find('#keys');
 const KEYS = 'jkxofadlc/?';
-let keysPending = 0;
+let keysPending = 0, turn = Promise.resolve();
 document.addEventListener('keydown', () => { import(sheet.dataset.source).catch(() => {}); }, { once: true, capture: true });
-async function act(key) {
+function act(key) {
   keysPending += 1;
-  try {
+  turn = turn.then(async () => {   // imports may end in another order than they began
     const { default: carryOut } = await import(sheet.dataset.source);
     if (key === 'Enter') document.activeElement.click(); else carryOut(key);
-  } finally { keysPending -= 1; }
+  }).catch(() => {}).finally(() => { keysPending -= 1; });
 }
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && keysPending) { event.preventDefault(); act('Enter'); return; }   // meant for where they lead
