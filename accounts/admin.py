@@ -24,7 +24,7 @@ from controlcenter.context import together
 from controlcenter.operations import Operation
 
 from .erasing import erase
-from .forms.base import ConfirmForm, sentence_of
+from .forms.base import ConfirmForm, sentence_of, without_credential
 from .models import Account, Invitation, Member, Plan, SecondFactor, Team, TeamMember, Token, User
 
 admin.site.unregister(Group)  # Roles are the table in roles.py.
@@ -41,6 +41,15 @@ class PlanAdmin(RecordedAdmin):
     search_fields = ("slug", "name")
 
 
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An account, whose legal hold has a reason that everybody reads who may export the log."""
+
+    def clean_hold_reason(self) -> str:
+        """Refuse what looks like a credential."""
+        reason: str = self.cleaned_data["hold_reason"]
+        return without_credential(reason) if "hold_reason" in self.changed_data else reason
+
+
 @admin.register(Account)
 class AccountAdmin(RecordedAdmin):
     """Customers, their plans, and the account of the platform itself."""
@@ -51,6 +60,7 @@ class AccountAdmin(RecordedAdmin):
     belongs_to = ""
     fixed = ("kind",)
 
+    form = AccountForm
     list_display = ("name", "slug", "kind", "plan", "created_at")
     list_filter = ("kind", "plan")
     readonly_fields = ("held_at", "held_by")
@@ -150,6 +160,11 @@ class UserAdmin(RecordedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Who was erased stays so."""
         return super().has_change_permission(request, obj) and (obj is None or obj.erased_at is None)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who was erased has no password, and gets none."""
+        fieldsets = super().get_fieldsets(request, obj)
+        return ((None, {"fields": self._naming}), *fieldsets[1:]) if obj and obj.erased_at else fieldsets
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody is deleted, but erased: without a row nothing would say any more whose names the log keeps."""

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -52,6 +53,8 @@ def unseal(sealed: str) -> bytes:
 def step_of(secret: bytes, code: str, now: datetime) -> int | None:
     """Return the step of time, counted from 1970, that a code belongs to; None for a wrong or an old one."""
     present, found = int(now.timestamp()) // STEP, None
+    if not code.isascii():  # Nothing else can be compared.
+        return None
     for step in (present + offset for offset in WINDOW):
         if hmac.compare_digest(code_at(secret, step), code):
             found = step
@@ -89,8 +92,8 @@ def new_recovery_codes() -> list[str]:
 
 
 def bare(typed: str) -> str:
-    """Return a code as it counts, however it was grouped or written."""
-    return "".join(typed.split()).replace("-", "").lower()
+    """Return a code as it counts, however it was grouped or written: full-width digits are digits, too."""
+    return "".join(unicodedata.normalize("NFKC", typed).split()).replace("-", "").lower()
 
 
 def digest_of(code: str) -> str:

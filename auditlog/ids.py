@@ -19,13 +19,16 @@ def new_id(time: datetime, counter: int = 0) -> UUID:
 
 
 def floor_id(time: datetime) -> UUID:
-    """Return the smallest id of ``time``: every entry from then on has an id at or above it."""
-    return _build(time, 0)
+    """Return the smallest id of ``time``: every entry from then on has an id at or above it.
+
+    No id is older than 1970: that of an earlier time is that of 1970.
+    """
+    return _build(max(time, EPOCH), 0)
 
 
 def ceiling_id(time: datetime) -> UUID:
     """Return the largest id of ``time``: every entry until then has an id at or below it."""
-    return _build(time, (1 << 62) - 1)
+    return _build(max(time, EPOCH), (1 << 62) - 1)
 
 
 def time_of(entry_id: UUID) -> datetime:

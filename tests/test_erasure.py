@@ -303,6 +303,25 @@ def test_the_command_says_what_stands_against_it(people: People) -> None:
     assert failures_of(people.acme, Operation.USER_ERASE)[0][0] == "last_administrator"
 
 
+def test_the_command_looks_before_it_asks(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("It asked."))
+    people.acme.put_on_hold("Case 17", people.owner)
+    with pytest.raises(CommandError, match="on legal hold"):
+        call_command("erase_person", people.member.email)
+    assert [code for code, _ in failures_of(people.acme, Operation.USER_ERASE)] == ["on_hold"]
+
+
+def test_the_command_without_a_terminal_names_its_option(quirina: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    with pytest.raises(CommandError, match="--yes"):
+        call_command("erase_person", EMAIL)
+    quirina.refresh_from_db()
+    assert quirina.erased_at is None
+
+
 @pytest.fixture
 def support(people: People, client: Client) -> Client:
     """Somebody of the support staff, with access to acme where that has to be opened first."""
@@ -323,6 +342,18 @@ def test_support_staff_erase_after_a_confirmation(quirina: User, people: People,
     assert failures_of(people.acme, Operation.USER_ERASE)[0][0] == "not_confirmed"
     assert support.post(url, {"confirm": "u-7f3a"}).status_code == 302
     assert traces(dump()) == []
+
+
+def test_an_erased_person_gets_no_password(quirina: User, support: Client) -> None:
+    page = reverse("admin:accounts_user_change", args=[quirina.pk])
+    assert "../password/" in support.get(page).content.decode()
+    erase(quirina)
+    content = support.get(page).content.decode()
+    assert quirina.slug in content
+    for offered in ("../password/", "Set password", "deletelink", "/erase/"):
+        assert offered not in content
+    new = {"usable_password": "true", "password1": "a staple no horse knows", "password2": "a staple no horse knows"}
+    assert support.post(reverse("admin:auth_user_password_change", args=[quirina.pk]), new).status_code == 403
 
 
 def test_support_staff_are_told_what_stands_against_it(people: People, support: Client) -> None:

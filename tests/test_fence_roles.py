@@ -19,7 +19,10 @@ from auditlog.fence.rights import FENCED, TABLES, Part, tables
 from auditlog.ids import new_id
 from auditlog.models import Block, Entry, Seal
 from auditlog.partitions import default_is_empty
+from auditlog.sealing.models import Verification
+from auditlog.sealing.results import raise_alarm
 from auditlog.sealing.sealer import pending
+from auditlog.sealing.verify import ALTERED, Report
 from controlcenter.fence import FENCED as TOLD
 from controlcenter.fence import outside, within
 from controlcenter.operations import Operation
@@ -280,6 +283,14 @@ def test_the_export_and_the_check_of_integrity_read_the_log(people: People) -> N
         answer = client.post(reverse("log-export", args=["acme"]) + "?range=6m", {"format": "ndjson"})
         lines = b"".join(answer.streaming_content).splitlines()  # type: ignore[attr-defined]
     assert len(lines) >= entries - 1 > 10
+
+
+def test_a_check_raises_the_alarm_and_can_not_end_it(people: People) -> None:
+    with acting_under(APP):
+        raise_alarm(Report(people.acme.pk, problems=["entry 4: its body"]))
+        raise_alarm(Report(people.acme.pk, problems=["something else"]))
+        [kept] = Verification.objects.filter(account_id=people.acme.pk)
+    assert (kept.status, kept.problem) == (ALTERED, "entry 4: its body")
 
 
 def test_support_staff_still_find_deleted_organizations(people: People) -> None:

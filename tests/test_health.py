@@ -71,6 +71,7 @@ def test_a_trigger_that_was_switched_off_is_not(table: str, client: Client) -> N
 
 def test_support_staff_see_the_figures_and_nobody_else(client: Client) -> None:
     Verification.objects.create(account_id=1, time=timezone.now(), status=ALTERED, problem="entry 4: its body")
+    SealerState.objects.update(time=timezone.now() - timedelta(minutes=2))
     assert client.get("/admin/auditlog/health/").status_code == 302
     client.force_login(UserFactory())
     assert client.get("/admin/auditlog/health/").status_code == 302
@@ -78,3 +79,4 @@ def test_support_staff_see_the_figures_and_nobody_else(client: Client) -> None:
     shown = text_of(client.get("/admin/auditlog/health/"))
     assert "entry 4: its body" in shown
     assert "seconds ago" in shown
+    assert "manage.py seal_log has to run." in shown

@@ -17,7 +17,9 @@ from auditlog.sealing.anchors import make_anchor
 from auditlog.sealing.badge import badge_of, integrity_of
 from auditlog.sealing.chores import do_chores, verify_further
 from auditlog.sealing.models import Seal, Verification
+from auditlog.sealing.results import keep, raise_alarm
 from auditlog.sealing.sealer import seal
+from auditlog.sealing.verify import Report
 
 from .factories import People, make_people
 from .history import member_with, text_of, write
@@ -141,6 +143,57 @@ def test_checking_finds_sound_entries_sound(people: People, client: Client) -> N
     shown = text_of(client.post(CHECK, today()))
     assert "Sound" in shown
     assert "checked just now" in shown
+
+
+def test_checking_raises_the_alarm_at_once(people: People, client: Client) -> None:
+    seal()
+    verify_further(people.acme.pk)
+    sound = Verification.objects.get(account_id=people.acme.pk)
+    assert client.get("/health/log/").status_code == 200
+    victim = tamper(people.acme)
+    client.force_login(people.owner)
+    shown = text_of(client.post(CHECK, today()))
+    assert "The log was altered: entry" in shown
+    assert "Not verified" in shown
+    assert badge(people)["text"] == "Integrity alarm"
+    assert client.get("/health/log/").status_code == 503
+    kept = Verification.objects.get(account_id=people.acme.pk)
+    assert f"entry {victim.seq}" in kept.problem
+    assert (kept.last_seq, kept.sealed_until) == (sound.last_seq, sound.sealed_until)
+
+
+def test_a_verification_that_began_before_an_alarm_does_not_end_it(people: People) -> None:
+    seal()
+    verify_further(people.acme.pk)
+    raise_alarm(Report(people.acme.pk, problems=["entry 4: its body"]))
+    keep(Report(people.acme.pk), whole=False)
+    assert badge(people)["text"] == "Integrity alarm"
+    keep(Report(people.acme.pk), whole=True)
+    assert badge(people)["text"] != "Integrity alarm"
+
+
+def test_what_was_altered_does_not_count_as_verified(people: People, client: Client) -> None:
+    seal()
+    tamper(people.acme)
+    verify_further(people.acme.pk)
+    kept = Verification.objects.get(account_id=people.acme.pk)
+    assert (kept.last_seq, kept.sealed_until) == (0, None)
+    client.force_login(people.owner)
+    assert "Not verified" in text_of(client.get(PAGE))
+
+
+def test_days_before_1970_may_be_asked_for(people: People, client: Client) -> None:
+    seal()
+    client.force_login(people.owner)
+    assert "Sound" in text_of(client.post(CHECK, {"first": "0001-01-01", "last": "9999-12-31"}))
+    assert "No sealed entries" in text_of(client.post(CHECK, {"first": "0001-01-01", "last": "1969-12-31"}))
+
+
+def test_commands_are_the_operators_business(people: People, client: Client) -> None:
+    client.force_login(people.owner)
+    shown = text_of(client.get(PAGE))
+    assert "Nothing was ever sealed. The operator has been told." in shown
+    assert "seal_log" not in shown
 
 
 def test_checking_names_the_first_bad_entry(people: People, client: Client) -> None:

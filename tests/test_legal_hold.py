@@ -55,6 +55,16 @@ def test_a_hold_needs_a_reason(people: People, client: Client) -> None:
         people.acme.put_on_hold("", people.owner)
 
 
+def test_the_reason_is_no_place_for_a_credential(people: People, client: Client) -> None:
+    client.force_login(people.owner)
+    refused = client.post(HOLD, {"reason": "it is password=hunter2hunter2"})
+    assert refused.status_code == 422
+    assert "This looks like a password, token or key: leave it out." in text_of(refused)
+    assert failures_of(people.acme, Operation.LOG_HOLD)[0][0] == "invalid"
+    people.acme.refresh_from_db()
+    assert not people.acme.is_on_hold
+
+
 def test_it_is_released_once(held: Account, client: Client) -> None:
     assert client.get(RELEASE).status_code == 200
     assert client.post(RELEASE, {"reason": "Settled"})["Location"] == SETTINGS
@@ -118,6 +128,13 @@ def test_support_staff_set_and_release_it(people: People, support: Client) -> No
     acme.refresh_from_db()
     assert not acme.is_on_hold
     assert the_entry(acme, Operation.LOG_RELEASE)
+
+
+def test_support_staff_put_no_credential_into_the_reason(people: People, support: Client) -> None:
+    assert saved(support, people.acme, hold_reason="it is password=hunter2hunter2") == 200  # The form once more.
+    assert not the_entry(people.acme, Operation.LOG_HOLD).success
+    people.acme.refresh_from_db()
+    assert not people.acme.is_on_hold
 
 
 def test_support_staff_do_not_delete_it(held: Account, support: Client) -> None:

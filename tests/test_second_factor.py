@@ -95,10 +95,14 @@ def test_a_secret_is_stored_encrypted_and_survives_a_new_key_beside_the_old(sett
 
 
 def set_up(page: Client, url: str = PAGE) -> Any:
-    """Open the page, put the secret into an app, and type the code that it shows."""
+    """Open the page, put the secret into an app, and type the code that it shows, and the password."""
     page.get(url)
-    secret = factors.unseal(page.session["second_factor"])
-    return page.post(url, {"code": factors.code_at(secret, int(timezone.now().timestamp()) // 30)})
+    return page.post(url, {"code": shown_by_app(page), "password": PASSWORD})
+
+
+def shown_by_app(page: Client) -> str:
+    """Return what an app shows that has scanned what the page offers."""
+    return factors.code_at(factors.unseal(page.session["second_factor"]), int(timezone.now().timestamp()) // 30)
 
 
 def test_it_is_set_up_with_a_picture_and_a_code(page: Client, people: People) -> None:
@@ -129,11 +133,35 @@ def test_nobody_sets_one_up_without_signing_in(people: People, client: Client) -
 
 
 def test_a_wrong_code_sets_nothing_up(page: Client, people: People) -> None:
-    response = page.post(PAGE, {"code": "123456"})
+    response = page.post(PAGE, {"code": "000000", "password": PASSWORD})
     assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["code"]
     assert not SecondFactor.objects.exists()
     [(code, _)] = failures_of(people.acme, Op.USER_SECOND_FACTOR_ADD)
     assert code == "invalid"
+
+
+@pytest.mark.parametrize("code", ["１２３４５６", "٠١٢٣٤٥", "²" * 6, "ﷺ" * 40, "é", "🔑"])
+def test_what_is_no_code_in_ascii_is_a_wrong_one(code: str, page: Client) -> None:
+    page.get(PAGE)
+    assert page.post(PAGE, {"code": code, "password": PASSWORD}).status_code == 422
+
+
+def test_full_width_digits_count(page: Client) -> None:
+    page.get(PAGE)
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in shown_by_app(page))
+    assert page.post(PAGE, {"code": wide, "password": PASSWORD}).status_code == 200
+    assert SecondFactor.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["", "guess"])
+def test_who_found_an_open_browser_sets_none_up(password: str, page: Client, people: People) -> None:
+    page.get(PAGE)
+    response = page.post(PAGE, {"code": shown_by_app(page), "password": password})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["password"]
+    assert not SecondFactor.objects.exists()
+    assert failures_of(people.acme, Op.USER_SECOND_FACTOR_ADD)[0][0] == "invalid"
 
 
 def test_neither_secret_nor_codes_are_shown_or_written_anywhere_else(page: Client, people: People) -> None:
@@ -357,14 +385,26 @@ def test_strangers_learn_nothing_of_it(required: People, client: Client) -> None
     assert client.get("/@acme/apps/").status_code == 404
 
 
-def test_the_settings_page_says_how_many_lack_one(people: People, factor: SecondFactor, client: Client) -> None:
+def test_the_settings_page_says_how_many_lack_one(people: People, client: Client) -> None:
+    SecondFactorFactory(user=people.owner)
     client.force_login(people.owner)
     page = client.get("/@acme/settings/")
     assert "Second factor 1 of 2 members has none" in text_of(page)
     client.post("/@acme/settings/", {"name": "Acme", "second_factor_required": "on", "version": _version(page)})
     changes = the_entry(people.acme, Op.ORGANIZATION_UPDATE).event["changes"]
     assert changes == {"second_factor_required": [False, True]}
-    assert client.get("/@acme/settings/")["Location"].startswith(PAGE)  # Who requires it needs it, too.
+    assert client.get("/@acme/settings/").status_code == 200
+
+
+def test_who_has_none_can_not_require_one(people: People, client: Client) -> None:
+    client.force_login(people.owner)
+    form = {"name": "Acme", "second_factor_required": "on", "version": _version(client.get("/@acme/settings/"))}
+    refused = client.post("/@acme/settings/", form)
+    assert refused.status_code == 422
+    assert "Set up your own second factor first." in text_of(refused)
+    assert failures_of(people.acme, Op.ORGANIZATION_UPDATE)[0][0] == "invalid"
+    people.acme.refresh_from_db()
+    assert not people.acme.second_factor_required
 
 
 def _version(page: Any) -> str:

@@ -131,6 +131,10 @@ def test_signing_out_everywhere_ends_all_and_is_one_entry(people: People, client
         browser.post(SIGN_IN, FORM)
     assert "12 hours after its last use, and 7 days after it began" in text_of(client.get("/you/"))
     assert client.post("/you/sign-out-everywhere/")["Location"] == SIGN_IN
+    told = client.get(SIGN_IN)
+    assert "You are signed out everywhere." in text_of(told)
+    assert "See the entry" not in text_of(told)
+    assert "You are signed out everywhere." not in text_of(client.get(SIGN_IN))
     assert not is_in(client)
     assert not is_in(elsewhere)
     entry = the_entry(people.acme, Op.USER_SIGN_OUT)

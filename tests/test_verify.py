@@ -16,7 +16,17 @@ from auditlog.sealing import rows, sealer
 from auditlog.sealing.merkle import inclusion_proof
 from auditlog.sealing.models import Seal, Verification
 from auditlog.sealing.sealer import seal
-from auditlog.sealing.verify import ALTERED, INCOMPLETE, SOUND, Tree, leaf_hash, root_by_path, root_of, signature_holds
+from auditlog.sealing.verify import (
+    ALTERED,
+    INCOMPLETE,
+    SOUND,
+    WRONG_CALL,
+    Tree,
+    leaf_hash,
+    root_by_path,
+    root_of,
+    signature_holds,
+)
 from auditlog.sealing.verifying import span_between, verify
 
 from .sealing import KEY, anchor, anchors_program, exported, fill, make_account, verify_offline
@@ -205,6 +215,39 @@ def test_a_range_of_days_is_asked_for_by_date(acme: Account, capsys: pytest.Capt
         call_command("verify_log", account="acme", first="yesterday")
     with pytest.raises(CommandError, match="is sealed"):
         call_command("verify_log", account="acme", first="2099-01-01")
+
+
+@db
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"account": "nope"}, "no account 'nope'"),
+        ({"first": "2026-13-01"}, "give a day"),
+        ({"first": "2026-02-01", "last": "2026-01-01"}, "exchange them"),
+        ({"first": "2099-01-01"}, "is sealed"),
+        ({"anchors": Path("/nope")}, "no folder /nope"),
+    ],
+)
+def test_a_wrong_call_is_not_taken_for_an_altered_log(acme: Account, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(CommandError, match=said) as refused:
+        call_command("verify_log", **options)
+    assert refused.value.returncode == WRONG_CALL
+
+
+@db
+def test_what_is_not_there_is_said_to_be_missing(acme: Account, tmp_path: Path) -> None:
+    with exported(acme) as bundle:
+        anchors = verify_offline(bundle, tmp_path / "nope")
+        assert "verify.py that you have already" in (bundle / "README.txt").read_text()
+    assert (anchors.status, anchors.text) == (
+        WRONG_CALL,
+        f"There is no folder {tmp_path / 'nope'}: name the one that holds the anchors.\n",
+    )
+    missing = verify_offline(tmp_path / "nope.zip")
+    assert (missing.status, missing.text) == (
+        WRONG_CALL,
+        f"There is no bundle {tmp_path / 'nope.zip'}: name the folder or zip file of an export.\n",
+    )
 
 
 @db

@@ -8,6 +8,7 @@ from django import forms
 from django.db import models
 from django.http import HttpRequest, QueryDict
 
+from controlcenter.masking import masked
 from controlcenter.tracking import BOOKKEEPING
 
 SLUG_HELP = "Stands in addresses and in the log, and stays as it is. Lower-case letters, digits and hyphens."
@@ -112,6 +113,27 @@ def _in_words(row: models.Model | None, name: str) -> str:
     display = getattr(row, f"get_{name}_display", None)
     value = display() if display else getattr(row, name)
     return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def without_credential(text: str) -> str:
+    """Return a text that stands in the log; refuse what looks like a credential."""
+    if masked(text) != text:
+        raise forms.ValidationError("This looks like a password, token or key: leave it out.")
+    return text
+
+
+class NoCredentials(forms.Form):
+    """Takes texts that stand in the log, and no credential in any of them."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what looks like a credential."""
+        cleaned = super().clean() or {}
+        for name, text in list(cleaned.items()):
+            try:
+                without_credential(text)
+            except forms.ValidationError as error:
+                self.add_error(name, error)
+        return cleaned
 
 
 class ReasonForm(forms.Form):

@@ -4,8 +4,10 @@ from django import forms
 
 from accounts.models.accounts import LONGEST_HOLD_REASON
 
+from .base import NoCredentials
 
-class HoldForm(forms.Form):
+
+class HoldForm(NoCredentials):
     """Puts a log on hold, or gives the hold another reason. It stands in the log, and on the page Integrity."""
 
     reason = forms.CharField(

@@ -1,10 +1,10 @@
 """Forms about an organization itself."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
 
-from accounts.models import Account, Plan
+from accounts.models import Account, Plan, User
 
 from .base import SLUG_HELP, EditForm
 
@@ -41,3 +41,14 @@ class AccountForm(EditForm):
             "second_factor_required": "Who has none is asked to set one up before anything here opens. "
             "API tokens work as before."
         }
+
+    def __init__(self, *args: Any, person: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.person = person
+
+    def clean_second_factor_required(self) -> bool:
+        """Refuse to require of others what one has not: whoever does is locked out of the account themselves."""
+        required: bool = self.cleaned_data["second_factor_required"]
+        if required and "second_factor_required" in self.changed_data and not self.person.has_second_factor:
+            raise forms.ValidationError("Set up your own second factor first.", code="no_second_factor")
+        return required

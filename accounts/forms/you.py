@@ -134,14 +134,16 @@ class PasswordForm(forms.Form):
         return password
 
 
-class SetUpForm(CodeForm):
-    """Shows that an app has the secret, by a code that it makes of it."""
+class SetUpForm(PasswordForm, CodeForm):
+    """Shows that an app has the secret, by a code that it makes of it, and that it is the person who set it up."""
+
+    field_order = ("code", "password")
 
     step: int
     """The step of time that the code belongs to."""
 
-    def __init__(self, secret: bytes, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, secret: bytes, person: User, *args: Any, **options: Any) -> None:
+        super().__init__(person, *args, **options)
         self.secret = secret
         self.fields["code"].help_text = "The six digits that the app shows for Control Center now."
         self.fields["code"].widget.attrs["inputmode"] = "numeric"
@@ -152,8 +154,8 @@ class SetUpForm(CodeForm):
         step = second_factor.step_of(self.secret, second_factor.bare(code), timezone.now())
         if step is None:
             raise forms.ValidationError(
-                "This is not the code that the app should show now. Take the picture again, look whether the clock of "
-                "the device is right, and type the newest code.",
+                "This is not the code that the app should show now. Scan the picture again, look whether the clock "
+                "of the device is right, and type the newest code.",
                 code="invalid_code",
             )
         self.step = step

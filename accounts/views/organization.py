@@ -51,7 +51,8 @@ def organization_create(request: HttpRequest) -> HttpResponse:
 def settings(request: HttpRequest, member: Member) -> HttpResponse:
     """Rename an account, and say how its members sign in; from here one gets to its plan and its end."""
     account = member.account
-    form = AccountForm(posted(request), instance=copy(account))  # The frame shows what it is called until it is saved.
+    shown = copy(account)  # The frame shows what it is called until it is saved.
+    form = AccountForm(posted(request), instance=shown, person=member.user)
     return change_page(
         request,
         member,

@@ -1,4 +1,4 @@
-"""One's second factor: set up with an app, recovery codes, and switched off with the password."""
+"""One's second factor: set up with an app, recovery codes, and switched off; each with the password."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -27,16 +27,17 @@ SECRET = "second_factor"  # noqa: S105  (the name of it)
 SET_UP_FIRST = "Set up your second factor first."
 
 
-@sensitive_post_parameters("code")
+@sensitive_post_parameters("code", "password")
 @own_page(attempts=Operation.USER_SECOND_FACTOR_ADD)
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
-    """Show whether there is one, or set it up: a picture for the app, and a code to show that it has taken it."""
+    """Show whether there is one, or set it up: a picture for the app, a code to show that it has it, the password."""
     person = person_of(request)
     if person.has_second_factor:
         return render(request, "accounts/second_factor.html", {"factor": person.second_factor})
     secret = _secret_of(request)
-    form = SetUpForm(secret, posted(request))
+    proven = proof_of_password(request, person, Operation.USER_SECOND_FACTOR_ADD, "password")
+    form = SetUpForm(secret, person, posted(request), proven=proven)
     codes: list[str] = []
 
     def operate() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,6 +22,8 @@ from accounts.pages import carry_out, form_page
 from accounts.sessions import in_words
 from controlcenter.context import attempting
 from controlcenter.operations import Operation
+
+SIGNED_OUT = "You are signed out everywhere."
 
 
 @sensitive_post_parameters("current_password")
@@ -88,9 +91,11 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
             form,
             person.end_sessions,
             then=lambda: reverse("sign-in"),
-            said="You are signed out everywhere.",
+            said=SIGNED_OUT,
         ):
+            list(messages.get_messages(request))  # Those so far are for who is signed in: they link to the log.
             request.session.flush()
+            messages.success(request, SIGNED_OUT)
             return answer
     return form_page(
         request,

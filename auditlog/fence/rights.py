@@ -79,6 +79,7 @@ FUNCTIONS = {
     "auditlog_has_strays":     Rights("x",           "x",            "x"),
     "auditlog_deletions":      Rights("x",           "",             ""),
     "auditlog_erase":          Rights("x",           "",             ""),
+    "auditlog_raise_alarm":    Rights("x",           "",             ""),
     "auditlog_drop_month":     Rights("",            "",             "x"),
     "auditlog_month_is_free":  Rights("",            "",             "x"),
 }

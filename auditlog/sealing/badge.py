@@ -47,8 +47,13 @@ class Integrity:
 
     @property
     def alarming(self) -> bool:
-        """Whether an entry was found to be altered."""
-        return self.stalled or self.status == ALTERED
+        """Whether somebody has to look at it."""
+        return self.stalled or self.altered
+
+    @property
+    def altered(self) -> bool:
+        """Whether something was found to be altered: nothing counts as verified until all was gone through again."""
+        return self.status == ALTERED
 
 
 def integrity_of(account_id: int) -> Integrity:

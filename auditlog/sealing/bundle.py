@@ -26,7 +26,9 @@ README = """The audit log of {name}, as of {time}.
 
     python verify.py . --anchors DIRECTORY
 
-verifies it, where DIRECTORY holds the anchors you were given over time. It needs Python 3.11 and nothing else.
+verifies it, where DIRECTORY holds the anchors you were given over time. It needs Python 3.11 and nothing else. Do so
+with the verify.py that you have already, or take it from the source code (auditlog/sealing/verify.py): the one in here
+comes from the same hands as the log.
 entries.ndjson   two lines for each entry: its place and columns, then its body
 blocks.ndjson    signed heads, each over the entries of a block and linked to the head before
 keys.ndjson      the public keys, each signed with the one before

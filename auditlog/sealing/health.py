@@ -24,7 +24,7 @@ from .verify import ALTERED
 LONGEST_LAG = timedelta(minutes=1)
 MOST_COUNTED = 10_000
 ATTEMPTS_BEFORE_ALARM = 3
-
+SEAL = "manage.py seal_log has to run."
 
 INSERT_ONLY = ("auditlog_seal", "auditlog_block", "auditlog_sealingkey", "auditlog_anchor", "auditlog_certificate")
 DISARMED = """
@@ -44,6 +44,8 @@ class Alarm:
 
     sentence: str
     account_id: int | None = None
+    remedy: str = ""
+    """What the operator has to do; no matter of the customer's."""
 
 
 def alarms(now: datetime) -> list[Alarm]:
@@ -74,8 +76,8 @@ def _unwatched() -> list[Alarm]:
     tables = sorted({table for table, _ in differing()})
     return [
         Alarm(
-            f"Changes of {table} past the application leave no entry: triggers are off, gone or old. "
-            "manage.py migrate makes them anew."
+            f"Changes of {table} past the application leave no entry: triggers are off, gone or old.",
+            remedy="manage.py migrate makes them anew.",
         )
         for table in tables
     ]
@@ -91,9 +93,9 @@ def _unrecorded() -> list[Alarm]:
 def _late(now: datetime) -> list[Alarm]:
     state = SealerState.objects.first()
     if state is None:
-        return [Alarm("Nothing was ever sealed: manage.py seal_log has to run.")]
+        return [Alarm("Nothing was ever sealed.", remedy=SEAL)]
     if now - state.time > LONGEST_LAG:
-        return [Alarm(f"Nothing was sealed since {state.time:%Y-%m-%d %H:%M} UTC: manage.py seal_log has to run.")]
+        return [Alarm(f"Nothing was sealed since {state.time:%Y-%m-%d %H:%M} UTC.", remedy=SEAL)]
     return []
 
 
@@ -146,7 +148,9 @@ def figures(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "Health of the log",
-        "alarms": [(names.get(alarm.account_id or 0, ""), alarm.sentence) for alarm in found],
+        "alarms": [
+            (names.get(alarm.account_id or 0, ""), f"{alarm.sentence} {alarm.remedy}".strip()) for alarm in found
+        ],
         "lag": int((now - state.time).total_seconds()) if state else None,
         "state": state,
         "waiting": pending(MOST_COUNTED),

@@ -26,6 +26,7 @@ from .deliveries import places
 from .health import alarms_of
 from .keys import key_documents
 from .models import Anchor, Delivery, Verification
+from .results import raise_alarm
 from .verify import VERDICTS, Report
 from .verifying import span_of, verify
 
@@ -65,7 +66,7 @@ def integrity(request: HttpRequest, member: Member) -> HttpResponse:
 @account_page()
 @require_POST
 def check(request: HttpRequest, member: Member) -> HttpResponse:
-    """Verify the entries of a range now, for as long as a page may take."""
+    """Verify the entries of a range now, for as long as a page may take; raise the alarm if something was altered."""
     if refused := _closed(member):
         return refused
     form, result = RangeForm(request.POST), None
@@ -141,6 +142,8 @@ def _checked(account_id: int, first: date, last: date) -> dict[str, Any]:
     ends = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
     span = span_of(account_id, floor_id(begins), ceiling_id(ends))
     report = verify(account_id, span, seconds=SECONDS) if span else Report(account_id)
+    if report.problems:
+        raise_alarm(report)
     return {"report": report, "verdict": VERDICTS[report.status], "first": first, "last": last}
 
 

@@ -4,7 +4,7 @@
 
 BUNDLE is the folder or the zip file that `export_bundle` wrote. DIRECTORY holds the anchors you were given over time:
 they are what nobody can change any more, so without them a log that was rewritten as a whole would look sound.
-Exit status: 0 sound, 1 altered, 2 incomplete.
+Exit status: 0 sound, 1 altered, 2 incomplete, 3 there is no such bundle or folder of anchors.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 SOUND, ALTERED, INCOMPLETE = 0, 1, 2
+WRONG_CALL = 3
 VERDICTS = ("sound", "ALTERED", "incomplete")
 MOST_SHOWN = 20
 LATE = timedelta(days=1)
@@ -448,7 +449,11 @@ class Report:
     def all_notes(self) -> list[str]:
         """What is no fault, and worth knowing."""
         counted = (
-            (self.late, f"entries were sealed over a day after the time they give, first {self.first_late}"),
+            (
+                self.late,
+                "entries were sealed over a day after the time they give (imported or written later than they "
+                f"happened), first {self.first_late}",
+            ),
             (self.removed, "entries were removed by retention, as certificates say"),
             (self.erased, "namings of persons were erased"),
             (self.waiting, "entries of the last minute wait to be sealed"),
@@ -862,6 +867,12 @@ def main() -> int:
     arguments.add_argument("--key", action="append", default=[], metavar="ID", help="a key that you know to be right")
     arguments.add_argument("--part", action="store_true", help="it is meant to be a part of the log only")
     given = arguments.parse_args()
+    if not given.bundle.exists():
+        print(f"There is no bundle {given.bundle}: name the folder or zip file of an export.", file=sys.stderr)
+        return WRONG_CALL
+    if given.anchors and not given.anchors.is_dir():
+        print(f"There is no folder {given.anchors}: name the one that holds the anchors.", file=sys.stderr)
+        return WRONG_CALL
     try:
         bundle = Bundle(given.bundle)
         name = next(bundle.lines("manifest.json"))["name"]

@@ -35,6 +35,7 @@ def test_it_is_set_up_and_asked_for(
     typed = page.locator(".secret-key").inner_text()
     found = axe(page)
     page.get_by_label("Code", exact=True).fill(code_of(typed))
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Set up").click()
     codes = page.locator("#codes").inner_text().split()
     assert len(codes) == 10
@@ -62,6 +63,7 @@ def test_it_works_without_javascript(
     sign_in(page, people.member)
     page.goto("/you/second-factor/")
     page.get_by_label("Code", exact=True).fill(code_of(page.locator(".secret-key").inner_text()))
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Set up").click()
     expect(page.locator("#codes")).to_be_visible()
     page.goto("/you/second-factor/off/")

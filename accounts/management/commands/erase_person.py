@@ -1,10 +1,11 @@
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.erasing import erase
+from accounts.erasing import erase, refuse
 from accounts.models import Account, User
 from controlcenter.context import attempting, because
 from controlcenter.operations import Operation
@@ -25,12 +26,26 @@ class Command(BaseCommand):
         person = User.objects.filter(email=email.strip().lower()).first()
         if person is None:
             raise CommandError(f"Nobody has the e-mail address {email!r}.")
-        if not yes and input(f"This can't be undone. Type {person.email} again to erase {person}: ") != person.email:
-            raise CommandError("Nobody was erased: what was typed is another address.")
-        account_id = person.home_id or Account.PLATFORM_ID
-        try:
-            with because(reason), attempting(Operation.USER_ERASE, account_id=account_id, target=person):
-                erase(person)
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from None
+        if not yes:
+            _attempt(refuse, person, reason)
+            _ask_again(person)
+        _attempt(erase, person, reason)
         self.stdout.write(f"The person is erased. They are {person.slug} now; the log says so.")
+
+
+def _ask_again(person: User) -> None:
+    try:
+        typed = input(f"This can't be undone. Type {person.email} again to erase {person}: ")
+    except EOFError:
+        raise CommandError("Nobody was erased: there is nobody to ask. Without a terminal, say --yes.") from None
+    if typed != person.email:
+        raise CommandError("Nobody was erased: what was typed is another address.")
+
+
+def _attempt(step: Callable[[User], None], person: User, reason: str) -> None:
+    account_id = person.home_id or Account.PLATFORM_ID
+    try:
+        with because(reason), attempting(Operation.USER_ERASE, account_id=account_id, target=person):
+            step(person)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None

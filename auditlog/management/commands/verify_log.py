@@ -3,7 +3,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from accounts.models import Account
@@ -11,14 +11,15 @@ from auditlog.sealing.bundle import size_of
 from auditlog.sealing.choosing import account_named, add_range_arguments, chosen_span
 from auditlog.sealing.results import keep
 from auditlog.sealing.rows import account_ids
-from auditlog.sealing.verify import ALTERED, SOUND, VERDICTS, tell
+from auditlog.sealing.verify import ALTERED, SOUND, VERDICTS, WRONG_CALL, tell
 from auditlog.sealing.verifying import WHOLE, verify, verify_persons
 
 
 class Command(BaseCommand):
     help = (
         "Verify the log: that every entry is the one that was sealed, that none is missing and none came in between. "
-        "Exits with 0 when it is sound, 1 when it was altered, 2 when something can't be proven yet."
+        "Exits with 0 when it is sound, 1 when it was altered, 2 when something can't be proven yet, "
+        "3 when there is no such account, day or folder."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,6 +28,8 @@ class Command(BaseCommand):
         add_range_arguments(parser)
 
     def handle(self, *args: Any, account: str | None, anchors: Path | None, **options: Any) -> None:
+        if anchors and not anchors.is_dir():
+            raise CommandError(f"There is no folder {anchors}: name the one with the anchors.", returncode=WRONG_CALL)
         names = dict(Account.objects.values_list("pk", "slug"))
         asked = [account_named(account)[0]] if account else account_ids()
         found = [SOUND]
