@@ -2,13 +2,14 @@
 
     python -m tests.sealing_cost --seconds 60
 
-One writer's changes are timed while others write at a steady rate; every seven seconds the sealer is stopped, or let go
-on, when it seals what was left over as well. Its processor time is that of its process and its backend together.
+One writer's changes are timed while another process writes at a steady rate; every seven seconds the sealer is stopped,
+or let go on, when it seals what was left over as well. Pairs of phases change their order, so that a drift cancels out. Its processor time is that of its process and its backend together.
 Exits with 1 when changes take over 5 % longer, or the sealer more than a twentieth of a core.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import signal
 import statistics
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from .servers import folder_for, set_up
@@ -58,8 +58,10 @@ def measure(seconds: float) -> dict[str, Any]:
 
     account, other = make_account("acme"), make_account("load")
     connection.close()
-    end, written = Event(), [0]
-    load = Thread(target=_write_steadily, args=[other, end, written])
+    # Threads of this process would take turns with the changes that are timed.
+    processes = multiprocessing.get_context("fork")
+    end, written = processes.Event(), processes.Value("q", 0)
+    load = processes.Process(target=_write_steadily, args=[other, end, written])
     sealer = subprocess.Popen(
         [sys.executable, "manage.py", "seal_log"], cwd=ROOT, env={**os.environ, "PGAPPNAME": "sealer"}
     )
@@ -72,7 +74,7 @@ def measure(seconds: float) -> dict[str, Any]:
     used, begun, seals = _processor(sealer.pid, *backends), time.monotonic(), Seal.objects.count()
     while time.monotonic() - begun < seconds:
         phase: dict[bool, float] = {}
-        for sealing in (True, False):
+        for sealing in (True, False) if len(ratios) % 2 else (False, True):
             sealer.send_signal(signal.SIGCONT if sealing else signal.SIGSTOP)
             phase[sealing] = _change(account, times[sealing])
         ratios.append(phase[True] / phase[False])
@@ -87,7 +89,7 @@ def measure(seconds: float) -> dict[str, Any]:
     with_, without = (statistics.median(times[sealing]) for sealing in (True, False))
     return {
         "changes timed": len(times[True]) + len(times[False]),
-        "entries a second": round(written[0] / ran),
+        "entries a second": round(written.value / ran),
         "entries sealed": Seal.objects.count() - seals,
         "ms a change, sealing": round(with_ * 1000, 3),
         "ms a change, not sealing": round(without * 1000, 3),
@@ -97,7 +99,7 @@ def measure(seconds: float) -> dict[str, Any]:
     }
 
 
-def _write_steadily(account: Any, end: Event, written: list[int]) -> None:
+def _write_steadily(account: Any, end: Any, written: Any) -> None:
     from django.db import connection
 
     from .sealing import record
@@ -105,7 +107,7 @@ def _write_steadily(account: Any, end: Event, written: list[int]) -> None:
     due = time.monotonic()
     while not end.is_set():
         record(account, AT_ONCE)
-        written[0] += AT_ONCE
+        written.value += AT_ONCE
         due += AT_ONCE / RATE
         time.sleep(max(0, due - time.monotonic()))
     connection.close()
