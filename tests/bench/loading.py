@@ -1,0 +1,8 @@
+"""Loading, ingest and what entries take on disk."""
+
+from .figures import Report
+from .world import World
+
+
+def measure_all(world: World, report: Report) -> None:
+    """Measure nothing yet."""

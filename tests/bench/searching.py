@@ -1,0 +1,68 @@
+"""The search of the API, and following the log."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .figures import Goal, Report, Work, measure
+from .world import World
+
+RUNS = 41
+API_PAGE = 1_000
+DEEP = 50_000
+BARE = f"driver alone, the same {API_PAGE:,} rows"
+LEAST = 20_000
+"""Entries a second that one worker has to find."""
+
+
+def measure_all(world: World, report: Report) -> None:
+    """Measure searches at the size the log has now."""
+    found = measure(_works(world), RUNS)
+    report.section(f"the API, {API_PAGE:,} a page, {world.size:,} entries in the account")
+    for name, figure in found.items():
+        most = Goal(API_PAGE / LEAST * 1000, of="value") if name != BARE and "nobody" not in name else None
+        report.add(name, figure, limit=(BARE, found[BARE]) if name != BARE else None, goal=most)
+
+
+def _works(world: World) -> Work:
+    from django.db import connection
+    from django.test import Client
+
+    from accounts.models import Token
+    from auditlog.messages import COLUMNS
+    from auditlog.models import Entry
+    from auditlog.searches import Search
+
+    account = world.account
+    _, secret = Token.issue(world.user, account, "bench", ["audit_log:read"])
+    client = Client(headers={"Authorization": f"Key {secret}"})
+    entries = Entry.objects.for_account(account.pk)
+    sql, params = entries.newest_first().values_list(*COLUMNS)[:API_PAGE].query.sql_with_params()
+    ids = entries.newest_first().values_list("id", flat=True)
+    deep = Search().cursor_after(ids[min(DEEP, entries.count() - API_PAGE - 1)])
+    operations = ["MODEL_CREATE", "WORKFLOW_VERSION_UPDATE", "APPLICATION_UPDATE"]
+
+    def search(query: dict[str, Any] | None = None, **page: Any) -> Callable[[], object]:
+        body = {"query": query or {}, "pagination": {"per_page": API_PAGE, **page}}
+
+        def ask() -> Any:
+            answer = client.post("/v2/users/bench/audit_log/searches", body, content_type="application/json")
+            assert answer.status_code == 200, answer.content
+            return answer
+
+        return ask
+
+    def follow() -> object:
+        answer = client.get("/v2/users/bench/audit_log/entries", {"per_page": API_PAGE})
+        assert len(answer.json()["entries"]) == API_PAGE, answer.content
+        return answer
+
+    return {
+        BARE: lambda: connection.connection.execute(sql, params).fetchall(),
+        "search, all": search(),
+        f"search, by a cursor {DEEP:,} deep": search(cursor=deep),
+        "search, three operations": search({"operations": operations}),
+        "search, failures": search({"success": False}),
+        "search, a person's operations": search({"user_ids": ["bench"], "operations": operations}),
+        "search, an address nobody has": search({"source_ips": ["192.0.2.250"]}),
+        "follow, from the beginning": follow,
+    }
