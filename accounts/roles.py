@@ -21,7 +21,7 @@ class Permission(StrEnum):
     """Something that a role may or may not do; the value completes "Only … may"."""
 
     READ_LOG = "read the log"
-    EXPORT_LOG = "export the log"
+    EXPORT_LOG = "export or verify the log"
     MANAGE_MEMBERS = "invite, change or remove members"
     MANAGE_TEAMS = "manage teams"
     MANAGE_APPS = "create, duplicate or delete apps"
@@ -30,7 +30,7 @@ class Permission(StrEnum):
     MANAGE_RESOURCES = "change models, workflows and modules"
     MANAGE_COLLABORATORS = "manage collaborators"
     MANAGE_COMPUTE = "manage compute"
-    MANAGE_ACCOUNT = "change the plan or delete the organization"
+    MANAGE_ACCOUNT = "change settings and plan, or delete the organization"
     HOLD_LOG = "put the log on legal hold or release it"
     SEE_PLAN = "see plan and billing"
 

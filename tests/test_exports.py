@@ -289,7 +289,7 @@ def test_administrators_and_auditors_may_export(role: Role, people: People, clie
 def test_who_may_not_is_told_who_may(people: People, client: Client) -> None:
     sign_in_long_ago(client, people.member)
     text = text_of(client.get(URL))
-    assert "Only the roles Administrator and Auditor may export the log." in text
+    assert "Only the roles Administrator and Auditor may export or verify the log." in text
     assert 'name="format"' not in client.get(URL).content.decode()
 
 

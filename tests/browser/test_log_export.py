@@ -97,7 +97,7 @@ def test_the_menu_follows_the_filters(page: Page, people: People, live_server: L
 def test_who_may_not_is_told_who_may(page: Page, people: People, live_server: LiveServer) -> None:
     enter(page, people.member, live_server).goto(LOGS)
     open_export(page)
-    expect(page.get_by_text("Only the roles Administrator and Auditor may export the log.")).to_be_visible()
+    expect(page.get_by_text("Only the roles Administrator and Auditor may export or verify the log.")).to_be_visible()
     expect(page.get_by_role("button", name="CSV")).to_have_count(0)
 
 
