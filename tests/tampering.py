@@ -143,7 +143,8 @@ IN_SQL: dict[str, tuple[str, str]] = {
     "insert a forged entry": (COPY + ENTRY, "entry .*-[0-9a-f]{8}ffff: no block has it, .* it was slipped in"),
     "insert a forged entry with a place": (
         COPY + ENTRY + "; INSERT INTO auditlog_seal SELECT account_id, {last} + 1, id, leaf FROM auditlog_entry "
-        "WHERE account_id = {a} AND id::text LIKE '%ffff'", r"entry {next} \(.*ffff\): no block has it"),
+        "WHERE account_id = {a} AND id = (SELECT overlay(entry_id::text placing 'ffff' from 33)::uuid "
+        "FROM auditlog_seal WHERE account_id = {a} AND seq = {n})", r"entry {next} \(.*ffff\): no block has it"),
     "swap two entries": (SWAP, BLOCK_8),
     "exchange the bodies of two": (
         "UPDATE auditlog_entry AS e SET body = o.body, leaf = o.leaf FROM auditlog_entry AS o, auditlog_seal AS s, "
