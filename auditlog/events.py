@@ -23,6 +23,9 @@ from .sentences import sentence_for
 from .subjects import Naming, refer_to
 from .tracked import Changes, Tracked, follow, row_for
 
+EMPTY: tuple[Any, ...] = (None, "", [])
+"""What counts as the same nothing."""
+
 
 class Target(NamedTuple):
     """A resource that an operation touched, as it was called then. ``subject`` is set for a person."""
@@ -112,7 +115,7 @@ def event_of_attempt(attempt: Attempt, time: datetime) -> Event:
 
 def values_of(instance: DjangoModel, row: Tracked) -> dict[str, Any]:
     """Return the recorded values of an instance, in the types the database would return."""
-    return {field.name: field.to_python(getattr(instance, field.attname)) for field in row.fields}
+    return {name: to_python(getattr(instance, attname)) for name, attname, to_python in row.readers}
 
 
 def _event_of(change: Change) -> Event | None:
@@ -144,14 +147,16 @@ def _event_of(change: Change) -> Event | None:
 
 
 def _differences(change: Change) -> Changes:
-    before, after = change.before or {}, change.after or {}
-    names = {**before, **after}
-    pairs = {name: (before.get(name), after.get(name)) for name in names}
-    empty: tuple[Any, ...] = (None, "", [])
+    before, after = change.before, change.after
+    if before is None:
+        return {name: (None, new) for name, new in (after or {}).items() if new not in EMPTY}
+    if after is None:
+        return {name: (old, None) for name, old in before.items() if old not in EMPTY}
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
     return {
         name: (old, new)
         for name, (old, new) in pairs.items()
-        if _differ(old, new) and not (old in empty and new in empty)
+        if _differ(old, new) and not (old in EMPTY and new in EMPTY)
     }
 
 
@@ -176,9 +181,8 @@ def _shown_value(change: Change, row: Tracked, name: str, values: dict[str, Any]
         return MASK
     if name in row.personal:
         return {"subject": refer_to(_naming_in(change, row, values)).digest, "show": name}
-    field = row.model._meta.get_field(name)
-    if isinstance(field, ForeignKey):
-        return _public_id_of(change.instance, field, value)
+    if name in row.related:
+        return _public_id_of(change.instance, row.related[name], value)
     return plain(value)
 
 
@@ -232,12 +236,16 @@ def _load_relations(changes: Sequence[Change]) -> None:
     deleted = {(type(c.instance), c.instance.pk): c.instance for c in changes if c.after is None}
     for model, of_model in _by_model(change.instance for change in changes):
         row = row_for(model)
-        for instance in of_model:
-            for relation in model._meta.fields:
+        for relation in row.related.values() if deleted else ():
+            for instance in of_model:
                 key = (relation.related_model, getattr(instance, relation.attname))
-                if isinstance(relation, ForeignKey) and key in deleted:
+                if key in deleted:
                     relation.set_cached_value(instance, deleted[key])
-        prefetch_related_objects(of_model, *row.relations)
+        prefetch_related_objects(of_model, *(path for path in row.relations if _is_missing(path, of_model)))
+
+
+def _is_missing(path: str, instances: Sequence[DjangoModel]) -> bool:
+    return "__" in path or any(path not in instance._state.fields_cache for instance in instances)
 
 
 def _by_model(instances: Iterable[DjangoModel]) -> Iterable[tuple[type[DjangoModel], list[DjangoModel]]]:

@@ -3,32 +3,20 @@
 from dataclasses import replace
 
 from controlcenter.context import Actor, Context, Where
-from controlcenter.masking import masked, masked_deep
+from controlcenter.masking import masked
 
-from .events import Event, Target
-
-
-def masked_event(event: Event) -> Event:
-    """Return the event as it may stand in the log: without what has the form of a credential, wherever that stands."""
-    return replace(
-        event,
-        context=_context(event.context, event.account_id),
-        app=(event.app[0], _target(event.app[1])) if event.app else None,
-        targets=[_target(target) for target in event.targets],
-        changes=masked_deep(event.changes) if event.changes else event.changes,
-        sentence=masked(event.sentence),
-        failure=masked(event.failure),
-    )
+from .events import Target
 
 
-def _target(target: Target) -> Target:
+def masked_target(target: Target) -> Target:
     """Return a target with its name masked. Its id is what others find it by; only a filter's is text of a person."""
     name = masked(target.name)
     public_id = masked(target.id) if target.type == "filter" else target.id
     return target if (name, public_id) == (target.name, target.id) else target._replace(name=name, id=public_id)
 
 
-def _context(context: Context, account_id: int) -> Context:
+def masked_context(context: Context, account_id: int) -> Context:
+    """Return a context as it may stand in the log of an account."""
     actor, where = _actor(context.actor), _where(context.where)
     reason = masked(context.reason) if context.only_for in (None, account_id) else ""
     if actor is context.actor and where is context.where and reason == context.reason:

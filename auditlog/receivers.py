@@ -1,7 +1,6 @@
 """Every signal that the log listens to. A receiver guards, gathers, and calls the recorder."""
 
 from collections.abc import Callable, Iterator
-from copy import copy
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -15,14 +14,14 @@ from django.utils import timezone
 from accounts.erasing import person_erased
 from controlcenter.context import Attempt, attempt_failed, batch_finished, current
 from controlcenter.operations import Operation
-from controlcenter.tracking import rows_created, rows_updated
+from controlcenter.tracking import BEFORE, rows_created, rows_updated
 
 from . import recorder
 from .erasure import forget_person
 from .events import Change, event_of_person, values_of
 from .tracked import row_for, tracked_models
 
-BEFORE = "_recorded_before"
+DELETED = "_recorded_deletion"
 
 
 def connect() -> None:
@@ -40,7 +39,7 @@ def model_receivers() -> Iterator[tuple[Signal, Callable[..., None], type[Model]
     """Yield each signal with its receiver, sender and dispatch uid."""
     for model in tracked_models():
         for signal, receiver in (
-            (pre_save, remember_saved),
+            (pre_save, require_transaction),
             (post_save, record_saved),
             (pre_delete, remember_deleted),
             (post_delete, record_deleted),
@@ -50,45 +49,45 @@ def model_receivers() -> Iterator[tuple[Signal, Callable[..., None], type[Model]
             yield signal, receiver, model, f"auditlog.{receiver.__name__}.{model._meta.label}"
 
 
-def remember_saved(sender: type[Model], instance: Model, raw: bool, **_: Any) -> None:
-    """Read the recorded columns as they are, and hold the row until the transaction ends."""
+def require_transaction(sender: type[Model], **_: Any) -> None:
+    """Refuse what would be there before its entry."""
     recorder.require_transaction()
-    before = None
-    if instance.pk is not None:
-        row = row_for(sender)
-        names = [field.name for field in row.fields]
-        stored = sender._base_manager.filter(pk=instance.pk).order_by().select_for_update(no_key=True)
-        values = stored.values_list(*(field.attname for field in row.fields)).first()
-        before = dict(zip(names, values, strict=True)) if values else None
-    setattr(instance, BEFORE, before)
 
 
 def record_saved(sender: type[Model], instance: Model, update_fields: frozenset[str] | None, **_: Any) -> None:
     """Record a creation, or an update with what it changed."""
-    before, stored = instance.__dict__.pop(BEFORE, None), _as_stored(instance)
+    row, read, stored = row_for(sender), instance.__dict__.pop(BEFORE, None), _as_stored(instance)
+    before = read and {field.name: read[field.name] for field in row.fields}
     if before is not None and update_fields is not None:  # What else was written into the instance was not saved.
-        for field in row_for(sender).fields:
+        for field in row.fields:
             if not {field.name, field.attname} & update_fields:
                 setattr(stored, field.attname, before[field.name])
-    recorder.record([Change(stored, before, values_of(stored, row_for(sender)), _now())])
+    recorder.record([Change(stored, before, values_of(stored, row), _now())])
 
 
 def _as_stored(instance: Model) -> Model:
     """Return a copy, read again where the database worked out a value."""
     if any(hasattr(value, "resolve_expression") for value in instance.__dict__.values()):
         return type(instance)._base_manager.get(pk=instance.pk)
-    return copy(instance)
+    return _copy(instance)
+
+
+def _copy(instance: Model) -> Model:
+    """Return a copy, as ``copy.copy()`` makes it, in a fifth of the time: that goes through what pickles models."""
+    twin = type(instance).__new__(type(instance))
+    twin.__dict__.update(instance.__getstate__())
+    return twin
 
 
 def remember_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
     """Keep a copy: the original loses its primary key, and its relatives, on the way."""
-    kept = copy(instance)
-    setattr(instance, BEFORE, Change(kept, values_of(kept, row_for(sender)), None, _now()))
+    kept = _copy(instance)
+    setattr(instance, DELETED, Change(kept, values_of(kept, row_for(sender)), None, _now()))
 
 
 def record_deleted(sender: type[Model], instance: Model, **_: Any) -> None:
     """Record a deletion, cascades included: each deleted row sends its own signal."""
-    recorder.record([instance.__dict__.pop(BEFORE)])
+    recorder.record([instance.__dict__.pop(DELETED)])
 
 
 def record_created_rows(sender: type[Model], instances: list[Model], **_: Any) -> None:

@@ -1,6 +1,7 @@
 """One human sentence per operation. {0} is the thing itself, {1} what it belongs to; [parts] may be left out."""
 
 import re
+from functools import cache
 
 from controlcenter.logs import UNSEEN
 from controlcenter.operations import Operation as Op
@@ -107,10 +108,16 @@ _OPTIONAL = re.compile(r"\[([^\[\]]*)\{(\d)\}\]")
 
 def sentence_for(operation: Op, *names: str, kind: str = "") -> str:
     """Return the operation's sentence with the names in quotes, without the parts whose name is not known."""
-    sentence = OF_ONE_KIND.get((operation, kind), SENTENCES[operation])
+    told, parts = _parts(operation, kind)
+    for text, place, following in parts:
+        name = names[place] if place < len(names) else ""
+        told += (f"{text}'{UNSEEN.sub('�', name)}'" if name else "") + following
+    return told
 
-    def fill(part: re.Match[str]) -> str:
-        name = names[int(part[2])] if int(part[2]) < len(names) else ""
-        return f"{part[1]}'{UNSEEN.sub('�', name)}'" if name else ""
 
-    return _OPTIONAL.sub(fill, sentence)
+@cache
+def _parts(operation: Op, kind: str) -> tuple[str, list[tuple[str, int, str]]]:
+    """Return how a sentence begins; and for each name what stands before it, which it is, and what follows."""
+    start, *rest = _OPTIONAL.split(OF_ONE_KIND.get((operation, kind), SENTENCES[operation]))
+    texts, places, following = rest[::3], map(int, rest[1::3]), rest[2::3]
+    return start, list(zip(texts, places, following, strict=True))

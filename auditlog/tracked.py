@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Field, ForeignKey
@@ -98,6 +99,16 @@ class Tracked:
         return tuple(field for field in self.model._meta.concrete_fields if field.name not in left_out)
 
     @cached_property
+    def readers(self) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+        """Name and attribute of each field, and what makes a value of it what the database would return."""
+        return tuple((field.name, field.attname, field.to_python) for field in self.fields)
+
+    @cached_property
+    def related(self) -> "dict[str, ForeignKey[Any, Any]]":
+        """The fields that lead to other rows, by name."""
+        return {field.name: field for field in self.fields if isinstance(field, ForeignKey)}
+
+    @cached_property
     def masked(self) -> tuple[str, ...]:
         """The fields of which an entry only says that they changed: those that nobody has said may be shown."""
         return tuple(field.name for field in self.fields if field.name not in {*self.shown, *self.personal})
@@ -123,9 +134,12 @@ class Tracked:
 
 def follow(instance: Any, path: str) -> Any:
     """Return what a dotted path leads to from an instance."""
-    for step in path.split(".") if path else ():
-        instance = getattr(instance, step)
-    return instance
+    return _follower(path)(instance)
+
+
+@cache
+def _follower(path: str) -> Callable[[Any], Any]:
+    return attrgetter(path) if path else lambda instance: instance
 
 
 def _account(account: DjangoModel, changes: Changes) -> Op | None:

@@ -3,17 +3,21 @@
 A tracked model inherits ``TrackedModel``. Nothing here knows who listens.
 """
 
-from collections.abc import Iterable
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any, NoReturn, TypeVar, cast
 
-from django.db import models, transaction
-from django.db.models.deletion import Collector
+from django.db import connection, connections, models, transaction
+from django.db.models.deletion import Collector, get_candidate_relations_to_delete
 from django.dispatch import Signal
 
 from .context import together
 
 BOOKKEEPING = ("id", "created_at", "updated_at", "last_login", "last_used_at")
 """Fields written by the framework itself at each save, or by nobody's decision: their change is no operation."""
+
+BEFORE = "_before_saving"
+"""Where an instance has the values that were stored before it was saved over them, by field name; None for none."""
 
 rows_created = Signal()
 """Sent with ``instances`` after ``bulk_create``, in its transaction."""
@@ -25,11 +29,44 @@ T = TypeVar("T", bound=models.Model)
 
 
 class HoldingCollector(Collector):
-    """Finds what a deletion takes along and holds it, so that each row is deleted once, and as it was last."""
+    """Finds what a deletion takes along and holds it, so that each row is deleted once, and as it was last.
 
-    def related_objects(self, *args: Any) -> models.QuerySet[Any]:
-        rows: models.QuerySet[Any] = super().related_objects(*args)
+    Most rows take nothing along. Whether there is anything is asked of all relations at once, and may be: what is
+    deleted is held, so nobody can add to it any more.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._leading: dict[int, tuple[Sequence[models.Model], set[Any]]] = {}
+
+    def related_objects(self, related_model: Any, related_fields: Any, objs: Any) -> models.QuerySet[Any]:
+        rows = self._related(related_model, related_fields, objs)
+        if self._leading_to(objs).isdisjoint(related_fields):
+            return rows.none()
         return rows.select_for_update(of=("self",))
+
+    def _related(self, *args: Any) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any] = super().related_objects(*args)
+        return rows
+
+    def _leading_to(self, objs: Sequence[models.Model]) -> set[Any]:
+        """Return the fields through which any row leads to one of some rows: one query."""
+        known = self._leading.get(id(objs))
+        if known is None or known[0] is not objs:
+            relations = cast("Iterable[Any]", get_candidate_relations_to_delete(objs[0]._meta))
+            fields = [each.field for each in relations if each.on_delete is not models.DO_NOTHING]
+            known = self._leading[id(objs)] = objs, self._with_any(fields, objs) if fields[1:] else set(fields)
+        return known[1]
+
+    def _with_any(self, fields: list[Any], objs: Sequence[models.Model]) -> set[Any]:
+        queries = [self._related(field.model, [field], objs).order_by().values("pk").query for field in fields]
+        asked = [query.sql_with_params() for query in queries]
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(
+                f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in asked)}",
+                [param for _, params in asked for param in params],
+            )
+            return {field for field, has_any in zip(fields, cursor.fetchone(), strict=True) if has_any}
 
 
 class TrackedQuerySet(models.QuerySet[T]):
@@ -107,8 +144,23 @@ class TrackedModel(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         """Save, and let the record of it live or die with it."""
+        self.__dict__.pop(BEFORE, None)  # of a save that failed
         with transaction.atomic(savepoint=False):
             super().save(*args, **options)
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, *further: Any) -> bool:
+        """Update the row. It is read and held by the same message, in front: its record has to know what it was."""
+
+        def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+            answer = run(f"{_read_and_hold(type(self))}; {sql}", (pk_val, *params), many, context)
+            cursor = context["cursor"]
+            setattr(self, BEFORE, _stored(type(self), cursor.fetchone()))
+            cursor.nextset()
+            return answer
+
+        with connections[using].execute_wrapper(execute):
+            updated: bool = super()._do_update(base_qs, using, pk_val, *further)
+        return updated
 
     def hold(self) -> None:
         """Read the row again and hold it until the transaction ends: a rule is about what is stored now.
@@ -120,9 +172,43 @@ class TrackedModel(models.Model):
         self.refresh_from_db(from_queryset=rows)
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Delete with everything that depends on it, as it is stored; their records are written in one statement."""
+        """Delete with everything that depends on it, as it is stored; their records are written in one statement.
+
+        What it belongs to is named as it is at hand.
+        """
         if self.pk is None:
             raise ValueError(f"{self!r} can't be deleted: it was never saved.")
-        deleted = type(self)._base_manager.filter(pk=self.pk).delete()
+        rows = type(self)._base_manager.filter(pk=self.pk)
+        rows._known_related_objects = _relatives(self)  # type: ignore[attr-defined]
+        deleted = rows.delete()
         self.pk = None
         return deleted
+
+
+@cache
+def _read_and_hold(model: type[models.Model]) -> str:
+    """Return the statement that reads a row by its key, and holds it until the transaction ends."""
+    name, meta = connection.ops.quote_name, model._meta
+    columns = ", ".join(name(field.column) for field in meta.concrete_fields)
+    key = name(meta.pk.column)
+    return f"SELECT {columns} FROM {name(meta.db_table)} WHERE {key} = %s FOR NO KEY UPDATE"  # noqa: S608
+
+
+def _stored(model: type[models.Model], row: Iterable[Any] | None) -> dict[str, Any] | None:
+    """Return the values of a row as its fields have them."""
+    if row is None:
+        return None
+    values, fields = {}, cast("Iterable[Any]", model._meta.concrete_fields)
+    for field, value in zip(fields, row, strict=True):
+        for convert in field.get_db_converters(connection):
+            value = convert(value, None, connection)
+        values[field.name] = value
+    return values
+
+
+def _relatives(instance: models.Model) -> dict[Any, dict[Any, models.Model]]:
+    """Return what an instance belongs to and has at hand, as a QuerySet remembers it: no need to look it up again."""
+    fields = cast("Iterable[Any]", instance._meta.fields)
+    relations = [field for field in fields if field.is_relation and field.is_cached(instance)]
+    relatives = {field: field.get_cached_value(instance) for field in relations}
+    return {field: {relative.pk: relative} for field, relative in relatives.items() if relative is not None}

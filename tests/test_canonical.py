@@ -8,6 +8,9 @@ from ipaddress import ip_address
 from uuid import UUID
 
 import pytest
+from django.utils.safestring import SafeString
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from auditlog.canonical import canonical, leaf_of, plain
 from controlcenter.context import ActorType
@@ -54,6 +57,7 @@ def test_there_are_no_floats(number: float) -> None:
         (ActorType.USER, '"user"'),
         ((1, 2), "[1,2]"),
         ({1: "one"}, '{"1":"one"}'),
+        ({SafeString("a"): SafeString("b")}, '{"a":"b"}'),
     ],
 )
 def test_each_type_is_written_one_way(value: object, text: str) -> None:
@@ -80,3 +84,27 @@ def test_the_bytes_never_change() -> None:
 
 def test_a_leaf_is_the_hash_of_a_zero_byte_and_the_body() -> None:
     assert leaf_of(b"body") == hashlib.sha256(b"\x00" + b"body").digest()
+
+
+TEXTS = some.text() | some.sampled_from(["\x7f", "\u2028", "</script>", '"\\\x1f', "\U0001f600", "\ue000"])
+VALUES = some.recursive(
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats()
+    | some.datetimes(timezones=some.timezones())
+    | TEXTS,
+    lambda inner: some.lists(inner) | some.dictionaries(some.text(some.characters(exclude_categories=["Cs"])), inner),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES)
+def test_it_writes_the_bytes_that_the_standard_library_writes(value: object) -> None:
+    theirs = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical(value) == theirs.encode()
+
+
+def test_each_character_is_written_as_the_standard_library_writes_it() -> None:
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    assert canonical(characters) == json.dumps(plain(characters), separators=(",", ":"), ensure_ascii=False).encode()

@@ -22,7 +22,7 @@ from auditlog.models import Entry
 from auditlog.tracked import TRACKED
 from controlcenter.context import acting_as
 from controlcenter.operations import Operation as Op
-from controlcenter.resources.models import App, ModelVersion, TeamApp
+from controlcenter.resources.models import App, ModelVersion, Module, TeamApp
 from controlcenter.tracking import BOOKKEEPING
 
 from . import PASSWORD
@@ -641,13 +641,47 @@ def test_a_creation_costs_one_insert_more(warm: People) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_update_costs_one_select_and_one_insert_more(warm: People) -> None:
+@pytest.mark.parametrize("options", [{}, {"update_fields": ["name"]}, {"force_update": True}])
+def test_an_update_costs_one_message_more(warm: People, options: dict[str, Any]) -> None:
     app = warm.acme.apps.get()
     app.name = "Renamed"
     with statements(warm) as captured:
-        app.save()
-    assert len(_starting(captured, "INSERT", "UPDATE", "SELECT")) == 3
-    assert inserts(captured) == 1
+        app.save(**options)
+    update, insert = _starting(captured, "INSERT", "UPDATE", "SELECT")
+    assert update.startswith("SELECT")  # what it was, and held until the end, by the message that changes it
+    assert "FOR NO KEY UPDATE; UPDATE" in update
+    assert insert.startswith("INSERT INTO auditlog_entry")
+
+
+def test_what_is_saved_after_somebody_deleted_it_is_created() -> None:
+    app = AppFactory(name="Vision")
+    App.objects.filter(pk=app.pk).delete()
+    app.save()
+    assert newest().operation == Op.APPLICATION_CREATE
+    assert newest().event["changes"]["name"] == [None, "Vision"]
+
+
+def test_a_deletion_asks_nothing_of_what_the_row_belongs_to(people: People) -> None:
+    app = AppFactory(account=people.acme)
+    with CaptureQueriesContext(connection) as captured:
+        app.delete()
+    assert not [query for query in captured.captured_queries if 'FROM "accounts_account"' in query["sql"]]
+    assert newest().event["changes"]["account"] == [people.acme.slug, None]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("modules", [0, 3])
+def test_a_deletion_asks_once_for_what_it_takes_along(warm: People, modules: int) -> None:
+    app = warm.acme.apps.get()
+    for number in range(modules):
+        Module.objects.create(app=app, slug=f"module-{number}", name="Module")
+    with statements(warm) as captured:
+        app.delete()
+    held, asked, *further = _starting(captured, "SELECT")
+    assert held.endswith('FOR UPDATE OF "resources_app"')
+    assert asked.count("EXISTS") == 5
+    assert len(further) == (2 if modules else 0)  # the modules, and their versions
+    assert (len(_starting(captured, "DELETE")), inserts(captured)) == (2 if modules else 1, 1)
 
 
 @pytest.mark.django_db(transaction=True)
