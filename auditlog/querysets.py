@@ -1,6 +1,5 @@
 """What one can ask of the log. Always newest first, always by keyset: no OFFSET and no uncapped count anywhere."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,12 @@ from django.db.models.expressions import RawSQL
 
 from accounts.models import Member
 from accounts.roles import Permission, Reach
+from controlcenter import replica
 from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from .ids import ceiling_id, floor_id
+from .texts import Mentions, Stretch
 
 if TYPE_CHECKING:
     from .models import Entry
@@ -49,7 +50,7 @@ class Page:
     has_newer: bool
     has_older: bool
     count: int
-    """How many match in all; ``COUNT_LIMIT + 1`` stands for more than the limit."""
+    """How many match in all; ``COUNT_LIMIT + 1`` stands for more than the limit. 0 where nobody counted."""
     snapshot: str = NOTHING_SEEN
     """Which transactions were seen, so that what came since can be told."""
 
@@ -58,10 +59,13 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     """Scopes and reads of the log."""
 
     _any: dict[str, tuple[Any, ...]] = {}
+    _stretch: Stretch | None = None
 
     def for_account(self, account_id: int) -> Self:
         """Entries of one account."""
-        return self.filter(account_id=account_id)
+        entries = self.filter(account_id=account_id)
+        entries._stretch = Stretch(account_id)
+        return entries
 
     def visible_to(self, member: Member) -> Self:
         """The entries of the member's account that the member's role lets them read."""
@@ -98,15 +102,21 @@ class EntryQuerySet(models.QuerySet["Entry"]):
 
     def since(self, time: datetime) -> Self:
         """Entries at or after a time."""
-        return self.filter(id__gte=floor_id(time))
+        return self._between(since=floor_id(time))
 
     def before(self, time: datetime) -> Self:
         """Entries earlier than a time."""
-        return self.filter(id__lt=floor_id(time))
+        return self._between(before=floor_id(time))
 
     def until(self, time: datetime) -> Self:
         """Entries at or before a time."""
-        return self.filter(id__lte=ceiling_id(time))
+        return self._between(before=UUID(int=ceiling_id(time).int + 1))
+
+    def _between(self, *, since: UUID | None = None, before: UUID | None = None) -> Self:
+        bounds = {"id__gte": since, "id__lt": before}
+        entries = self.filter(**{bound: value for bound, value in bounds.items() if value})
+        entries._stretch = self._stretch and self._stretch.within(since=since, before=before)
+        return entries
 
     def with_operation(self, *operations: Operation, excluded: bool = False) -> Self:
         """Entries of some operations."""
@@ -156,19 +166,15 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def mentioning(self, *texts: str, excluded: bool = False) -> Self:
         """Entries in whose sentences, names, ids and changed values each of some texts stands; or none of them.
 
-        The whole body is looked through first, which is quick, and taken apart only where the text is in it. Looks at
-        the log are passed over: each search would find the entries of itself.
+        Narrow by account and time first: texts that are rare there are found by ``auditlog.texts``, in one query more.
+        For others the whole body is looked through, which is quick, and taken apart only where the text is in it. Looks
+        at the log are passed over: each search would find the entries of itself.
         """
+        if not excluded:
+            return self.filter(Mentions(texts, self._stretch)) if texts else self
         entries = self
         for text in texts:
-            anywhere, said = (f"%{_like(part)}%" for part in (json.dumps(text, ensure_ascii=False)[1:-1], text))
-            mentioned = RawSQL(
-                "(auditlog_entry.operation <> %s AND lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
-                " AND auditlog_text(auditlog_entry.body) ILIKE %s)",
-                (int(Operation.LOG_VIEW), anywhere, said),
-                models.BooleanField(),
-            )
-            entries = entries._narrowed(models.Q(mentioned), excluded)
+            entries = entries._narrowed(models.Q(Mentions((text,))), excluded)
         return entries
 
     def from_address(self, beginning: str) -> Self:
@@ -211,17 +217,25 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         return self.order_by()[: COUNT_LIMIT + 1].count()
 
     def page(
-        self, size: int, *, older_than: UUID | None = None, newer_than: UUID | None = None, oldest_first: bool = False
+        self,
+        size: int,
+        *,
+        older_than: UUID | None = None,
+        newer_than: UUID | None = None,
+        oldest_first: bool = False,
+        counted: bool = True,
     ) -> Page:
         """Return one page in one query: the first, or those next to a cursor on the side asked for.
 
-        Costs the same at any depth: an index range scan of ``size`` + 1 rows, and a count that stops at the limit.
+        Costs the same at any depth: an index range scan of ``size`` + 1 rows and, if it is to be ``counted``, of as
+        many as the limit, which takes longer than the page.
         """
         cursor = newer_than or older_than
         ascending = newer_than is not None if cursor else oldest_first
         try:
             rows = self._merged(size + 1, cursor, ascending=ascending)
-            found = list(rows.annotate(match_count=self._count_column(), snapshot=SNAPSHOT).select_related("subject"))
+            beside = {"snapshot": SNAPSHOT, **({"match_count": self._count_column()} if counted else {})}
+            found = list(rows.annotate(**beside).select_related("subject"))
         except EmptyResultSet:  # Nothing can match, Django says, without asking.
             found = []
         more, found = len(found) > size, found[:size]
@@ -231,9 +245,13 @@ class EntryQuerySet(models.QuerySet["Entry"]):
             entries=found,
             has_newer=more if ascending else cursor is not None,
             has_older=cursor is not None if ascending else more,
-            count=found[0].match_count if found else 0,  # type: ignore[attr-defined]
-            snapshot=found[0].snapshot if found else NOTHING_SEEN,  # type: ignore[attr-defined]
+            count=getattr(found[0], "match_count", 0) if found else 0,
+            snapshot=self._seen_at(found[0].snapshot if found else NOTHING_SEEN),  # type: ignore[attr-defined]
         )
+
+    def _seen_at(self, snapshot: str) -> str:
+        """What was seen, when texts were looked for before: what came between is new."""
+        return (self._stretch and self._stretch.found_at) or snapshot
 
     def count_since(self, snapshot: str, limit: int) -> tuple[int, str]:
         """Return how many have come since a snapshot was taken, up to a limit, and the snapshot of now: one query.
@@ -242,7 +260,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
 
         Raises:
             DataError: for a text that is no snapshot.
+            NotHere: on a replica, which does not know what is under way.
         """
+        replica.require_primary("compare snapshots")
+        if self._stretch:
+            self._stretch.read_plainly()  # The little that came is quickly read.
         since = RawSQL(CAME_SINCE, (snapshot, snapshot), models.BooleanField())  # noqa: S611
         came = self.filter(since).order_by()[:limit]
         try:
@@ -274,8 +296,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """The first ``size`` rows beyond the cursor; for several apps or the like, merged from the first of each."""
         rows = self._beyond(cursor, ascending=ascending)
         several = [column for column, values in self._any.items() if 1 < len(values) <= MOST_MERGED / size]
-        if not several:
-            return rows[:size]
+        if not several or any(len(values) == 1 for values in self._any.values()):
+            return rows[:size]  # In the order of the one value, where there is one: that is read once, not for each.
         column = min(several, key=lambda column: len(self._any[column]))
         of_one = rows.filter(**{column: RawSQL("picked.value", ())}).values("id")[:size]
         sql, params = of_one.query.sql_with_params()
@@ -293,6 +315,7 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]
         clone._any = self._any
+        clone._stretch = self._stretch
         return clone
 
     def update(self, **values: Any) -> int:
@@ -302,8 +325,3 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Refuse, before the database does."""
         raise TypeError("entries are never deleted; retention drops whole partitions")
-
-
-def _like(text: str) -> str:
-    """Return a text that stands for itself in LIKE."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

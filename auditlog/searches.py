@@ -134,12 +134,13 @@ class Filters(Ours, Reference):
 
     def narrow(self, scope: Scope) -> EntryQuerySet:
         """Return those of the entries that fit. Raises ``Problem``."""
-        entries = self.narrow_exactly(scope.entries, scope)
-        entries = self.exclude.narrow_exactly(entries, scope, excluded=True)
+        entries = scope.entries
         if self.timestamp_from:
             entries = entries.since(max(self.timestamp_from, EPOCH))
         if self.timestamp_to:
             entries = entries.until(max(self.timestamp_to, EPOCH))
+        entries = self.narrow_exactly(entries, scope)
+        entries = self.exclude.narrow_exactly(entries, scope, excluded=True)
         if self.user_ids:
             entries = entries.by_actors(scope.user_ids(self.user_ids))
         if self.operations:

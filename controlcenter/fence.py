@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import ServerCursor
 
 SETTING = "controlcenter.account"
-FENCED = ("auditlog_entry", "auditlog_seal", "auditlog_block", "auditlog_hour")
+FENCED = ("auditlog_entry", "auditlog_seal", "auditlog_block", "auditlog_hour", "auditlog_text_chunk")
 """Tables with an account's rows, as the database fences them."""
 
 READS = re.compile(r"[\s(]*(SELECT|WITH|EXPLAIN)\b", re.IGNORECASE).match
@@ -42,9 +42,9 @@ def enter(account_id: int) -> None:
     _inside.set(str(int(account_id)))
 
 
-def tell_transaction() -> None:
-    """Tell the transaction that is open whose log is read, for cursors of the driver's own."""
-    with connection.cursor() as cursor:
+def tell_transaction(on: BaseDatabaseWrapper | None = None) -> None:
+    """Tell the transaction that is open whose log is read, for cursors of the driver's own; by default the primary."""
+    with (on or connection).cursor() as cursor:
         cursor.execute(_setting())
 
 

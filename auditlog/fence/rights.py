@@ -55,6 +55,7 @@ TABLES = {
     "auditlog_verification":   Rights("r",           "rawd",         ""),
     "auditlog_hour":           Rights("r",           "rawd",         ""),
     "auditlog_hours_rolled":   Rights("r",           "raw",          ""),
+    "auditlog_text_chunk":     Rights("r",           "rad",          ""),
     "auditlog_savedview":      DOMAIN,
     "auditlog_displaypreference": DOMAIN,
     "auditlog_supportaccess":  Rights("raw"),
@@ -90,6 +91,7 @@ FENCED = {
     "auditlog_seal":           ("app", ("sealer", "reaper")),
     "auditlog_block":          ("app", ("sealer", "reaper")),
     "auditlog_hour":           ("app", ("sealer",)),
+    "auditlog_text_chunk":     ("app", ("sealer",)),
 }
 # fmt: on
 

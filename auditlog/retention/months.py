@@ -10,6 +10,7 @@ from django.db.models import Max, Min
 
 from accounts.models import Account, Plan
 from accounts.models.accounts import LONGEST_RETENTION
+from auditlog.distribution import is_distributed
 from auditlog.ids import floor_id
 from auditlog.partitions import month_after, name_of
 
@@ -29,6 +30,7 @@ WITH RECURSIVE found (id) AS (
 )
 SELECT id FROM found WHERE id IS NOT NULL
 """
+ACCOUNTS_APART = "SELECT DISTINCT account_id FROM auditlog_entry WHERE id >= %(first)s AND id < %(end)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Month:
     def account_ids(self) -> list[int]:
         """Return the accounts with entries in it, those that are deleted, too."""
         with connection.cursor() as cursor:
-            cursor.execute(ACCOUNTS, {"first": self.first_id, "end": self.end_id})
+            accounts = ACCOUNTS_APART if is_distributed() else ACCOUNTS
+            cursor.execute(accounts, {"first": self.first_id, "end": self.end_id})
             return [account_id for (account_id,) in cursor.fetchall()]
 
     def __str__(self) -> str:

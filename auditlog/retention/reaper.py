@@ -20,6 +20,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts.models import Account
 from auditlog.canonical import timestamp
+from auditlog.distribution import require_one_machine
 from auditlog.events import Event
 from auditlog.models import Entry
 from auditlog.partitions import is_made_again
@@ -28,6 +29,7 @@ from auditlog.sealing.keys import Signer, current_signer
 from auditlog.sealing.verify import Document, Tree
 from controlcenter.context import NotRecorded, current
 from controlcenter.operations import Operation
+from controlcenter.replica import require_primary
 
 from .models import Certificate
 from .months import Month, days_of, longest_days, months, shortest_days
@@ -65,6 +67,8 @@ def reap(*, dry_run: bool = False) -> Iterator[Outcome]:
     Raises:
         ImproperlyConfigured: without a key to sign certificates with.
     """
+    require_primary("remove months")
+    require_one_machine("remove months")
     signer, now = current_signer(), timezone.now()
     for month in months():
         if month.ends > now - timedelta(days=shortest_days()):
