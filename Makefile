@@ -16,6 +16,7 @@ shell: .venv/runtime  ## Python beside the local database
 
 test: .venv/development  ## everything, in a browser too; ONLY="tests/accounts -x" narrows
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.pgbouncer --install
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ONLY)
 
 lint: .venv/development

@@ -7,6 +7,8 @@ from threading import Event
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from controlcenter.replica import NotHere
+
 log = logging.getLogger(__name__)
 
 
@@ -19,12 +21,15 @@ def asked_to_end() -> Event:
 
 
 def repeat(work: Callable[[], bool], pause: float, end: Event) -> None:
-    """Work until asked to end, with a pause whenever nothing is left to do. A database that is away is waited for."""
+    """Work until asked to end, with a pause whenever nothing is left to do.
+
+    A database that is away is waited for, and one that is a replica until it is made the primary.
+    """
     while not end.is_set():
         try:
             if work():
                 continue
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, NotHere) as error:
             log.error("Trying again soon: %s", str(error).strip().partition("\n")[0])
             connection.close()
         end.wait(pause)

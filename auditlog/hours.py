@@ -12,6 +12,10 @@ from enum import IntEnum
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from controlcenter.replica import require_primary
+
+from .distribution import require_one_machine
+
 STEP = 100_000
 """About how many entries are added at a time. A transaction is never split, however many it wrote."""
 LOCK = 0x686F757273
@@ -80,6 +84,8 @@ def roll_up() -> bool:
     Safe to run anywhere at any time: of several at once one works and the others return, and an interrupted one has
     done nothing.
     """
+    require_primary("count")
+    require_one_machine("count")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
+from controlcenter.pooling import lend
+from controlcenter.replica import require_primary
+
 from .models import Block, Seal
 from .positions import Misplaced, Position, transaction_in
 from .querysets import EntryQuerySet
@@ -33,6 +36,7 @@ class Part(NamedTuple):
 
 def end_of(account_id: int) -> Position:
     """Return the place of the entry that was sealed last."""
+    require_primary("follow the log")
     last = Seal.objects.filter(account_id=account_id).order_by("-seq").values_list("seq", flat=True).first()
     return Position(account_id, last or 0)
 
@@ -61,6 +65,7 @@ def read_on(readable: EntryQuerySet, position: Position, size: int, *columns: st
 
     Places of entries that may not be read are passed by, as many as there are time for.
     """
+    require_primary("follow the log")
     found: list[Any] = []
     seq, look_at, deadline = position.seq, size, time.monotonic() + LONGEST_READ
     while len(found) < size and time.monotonic() < deadline:
@@ -90,6 +95,7 @@ def something_comes(look: Callable[[Position], Part], position: Position, second
 
 def _poll(look: Callable[[Position], Part], position: Position, deadline: float) -> Position | None:
     while (left := deadline - time.monotonic()) > 0:
+        lend()
         time.sleep(min(POLL_EVERY, left))
         part = look(position)
         if part.rows:

@@ -25,7 +25,7 @@ class Api(NinjaAPI):
     def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
         """Answer for whatever stopped a call. What it attempted leaves a failure entry, unless it did so already."""
         problem = problem_of(exc)
-        if problem.code == "internal_error":
+        if problem.code in {"internal_error", "unavailable"}:  # Nobody else is told the cause.
             log.error("%s %s failed", request.method, request.path, exc_info=exc)
         if not hasattr(exc, "attempt_recorded"):
             _record_refused(request, problem)

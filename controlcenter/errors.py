@@ -1,5 +1,7 @@
 """Error pages, and what the API says instead. Each shows the request id, by which support finds the request."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -9,7 +11,9 @@ from accounts.sessions import in_words
 from accounts.throttles import Throttled
 
 from .calls import PREFIX, is_call
-from .problems import CODE_OF_STATUS, Problem, answer
+from .pooling import WAIT, does_not_answer
+from .problems import CODE_OF_STATUS, Problem, answer, unavailable
+from .replica import NotHere
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -54,7 +58,12 @@ def too_often(request: HttpRequest, refused: Throttled) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: looks nothing up, as whatever it asked might be what is broken."""
+    """500, or 503 without the database: looks nothing up, as whatever it asked might be what is broken."""
+    error = sys.exception()
+    if does_not_answer(error):
+        return database_away(request)
+    if isinstance(error, NotHere):
+        return database_away(request, str(error))
     if is_call(request):
         return answer(
             request,
@@ -65,6 +74,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     request_id = getattr(request, "id", "")
     page = render_to_string("500.html", {"request_id": request_id})
     return HttpResponse(page, status=500, headers={"X-Request-ID": request_id})
+
+
+def database_away(request: HttpRequest, sentence: str = "") -> HttpResponse:
+    """503: the database can't be reached, too many pages wait for it, or, as ``sentence`` says, it is the wrong one."""
+    if is_call(request):
+        return answer(request, unavailable(sentence))
+    request_id = getattr(request, "id", "")
+    page = render_to_string("database_away.html", {"request_id": request_id, "sentence": sentence})
+    headers = {"X-Request-ID": request_id, "Retry-After": str(WAIT), "Cache-Control": "no-store"}
+    return HttpResponse(page, status=503, headers=headers)
 
 
 def _page(request: HttpRequest, template: str, status: int, **context: object) -> HttpResponse:

@@ -26,6 +26,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, execute_from_command_line, get_commands
 from gunicorn.app.base import BaseApplication
 
+from controlcenter import serving
 from controlcenter.local_postgres import LocalPostgres, PostgresError, die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,15 +207,13 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def load_config(self) -> None:
+        as_anywhere = {name: value for name, value in vars(serving).items() if name in self.cfg.settings}
         settings: dict[str, Any] = {
+            **as_anywhere,
             "bind": self.address,
-            "workers": 2,
-            "threads": 4,
-            "worker_class": "gthread",
             "preload_app": True,
             "loglevel": "warning",
             "graceful_timeout": 5,
-            "control_socket_disable": True,
             "when_ready": self.announce,
         }
         for name, value in settings.items():

@@ -8,6 +8,8 @@ from django.http import HttpRequest, JsonResponse
 
 from .context import LONGEST_SENTENCE, explain
 from .masking import masked_start
+from .pooling import WAIT, does_not_answer
+from .replica import NotHere
 from .wire import Failure, Status
 
 log = logging.getLogger("django.request")
@@ -45,6 +47,7 @@ REASONS = {
     "throttled":              Reason(429, 11005, "Too many requests"),
     "internal_error":         Reason(500, 10020, "Failure"),
     "not_recorded":           Reason(503, 10020, "Failure"),
+    "unavailable":            Reason(503, 10020, "Failure"),
 }
 # fmt: on
 CODE_OF_STATUS = {400: "malformed", 403: "permission_denied", 404: "not_found", 500: "internal_error"}
@@ -79,10 +82,20 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, BadRequest | SuspiciousOperation):
         return Problem("malformed", "The request can't be read: check its address and its parameters.")
+    if does_not_answer(error):
+        return unavailable()
+    if isinstance(error, NotHere):
+        return unavailable(str(error))
     code, sentence = explain(error)
     if isinstance(error, ValidationError):  # Who asked may be told more than the log.
         sentence = " ".join(error.messages)
     return Problem(code if code in REASONS else "invalid", sentence)
+
+
+def unavailable(sentence: str = "") -> Problem:
+    """Return what a caller is told while the database can't be reached, too many wait for it, or it is a replica."""
+    away = "The database does not answer: wait, then look whether it was carried out before you try again."
+    return Problem("unavailable", sentence or away, Retry_After=str(WAIT))
 
 
 def answer(request: HttpRequest, problem: Problem) -> JsonResponse:

@@ -122,7 +122,13 @@ TEMPLATES = [
                 "accounts.shell.shell",
             ],
         },
-    }
+    },
+    {  # For what a page has very many of: see auditlog/templatetags/drawing.py
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"trim_blocks": True, "lstrip_blocks": True},
+    },
 ]
 
 # Storage
@@ -133,11 +139,21 @@ if not DATABASE_URL.startswith(("postgresql://", "postgres://")):
 DATABASES = {
     "default": dj_database_url.parse(
         DATABASE_URL,
-        conn_max_age=300,  # One connection stays with each server thread …
-        conn_health_checks=True,  # … and a restarted database is noticed before a request fails on it.
+        conn_max_age=300,
+        conn_health_checks=True,  # A restarted database is noticed before a request fails on it.
     )
 }
-STATEMENT_TIMEOUT = count("STATEMENT_TIMEOUT", "20")  # seconds, for pages: see wsgi.py
+if LOG_REPLICA_URL := os.environ.get("LOG_REPLICA_URL", "").strip():
+    DATABASES["log_replica"] = dj_database_url.parse(LOG_REPLICA_URL, conn_max_age=300, conn_health_checks=True)
+    DATABASES["log_replica"].setdefault("OPTIONS", {})["connect_timeout"] = 2  # The primary can be asked instead.
+    DATABASES["log_replica"]["TEST"] = {"MIRROR": "default"}
+for (
+    database
+) in DATABASES.values():  # The servers' role has a limit, which is for pages. They ask for it: see pooling.py
+    database.setdefault("OPTIONS", {}).setdefault("options", "-c statement_timeout=0")
+DATABASE_ROUTERS = ["controlcenter.replica.Router"]
+STATEMENT_TIMEOUT = count("STATEMENT_TIMEOUT", "20")  # seconds, for pages: see pooling.py
+DATABASE_CONNECTIONS = count("DATABASE_CONNECTIONS", "4")  # of each server process; 0: each thread has one of its own
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"

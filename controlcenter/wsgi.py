@@ -1,14 +1,14 @@
-"""The door for a WSGI server: `gunicorn controlcenter.wsgi`."""
+"""The door for a WSGI server: `gunicorn --config python:controlcenter.serving`."""
 
 import os
 
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
+from django.urls import get_resolver
+
+from controlcenter.pooling import serve_pages
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlcenter.settings")
 
 application = get_wsgi_application()
-
-# No look at the log goes on for ever. Pages only: commands may take as long as they need.
-connections.settings["default"]["OPTIONS"]["options"] = f"-c statement_timeout={settings.STATEMENT_TIMEOUT}s"
+_ = get_resolver().url_patterns  # All pages are imported now, and not while somebody waits for the first.
+serve_pages()

@@ -95,6 +95,7 @@ class World:
         from django.db import connection
 
         connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # It is of the role before.
         connection.settings_dict["USER"] = role
         os.environ["DATABASE_URL"] = self.postgres.url.replace("//controlcenter@", f"//{role}@")
 
@@ -344,7 +345,7 @@ EXPECTED = {
     "locked until the timeout": {"HTTP 500", *_of_the_log("QueryCanceled", "LockNotAvailable")},
     "partition missing": _of_the_log("CheckViolation"),
     "disk full": _of_the_log("DiskFull", "InternalError_"),
-    "connection refused": {"HTTP 500", "OperationalError"},  # Not even a session can be read.
+    "connection refused": {"HTTP 503", "PoolTimeout"},  # Not even a session can be read.
 }
 """Why a change is refused in each way, in the server's words or PostgreSQL's."""
 

@@ -50,7 +50,7 @@ def answers(url: str) -> bool:
     """Say whether a server is there, and well."""
     try:
         return requests.get(url, timeout=10).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from controlcenter.operations import Operation
+from controlcenter.replica import NotHere
 from controlcenter.resources.models import App
 
 from .factories import AppFactory, People, make_people
@@ -120,7 +121,7 @@ def test_a_refusal_stays_one_when_it_can_not_be_recorded(
 
 
 def test_a_look_that_takes_too_long(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dawdle(*_: object) -> dict[str, Any]:
+    def dawdle(*_: object, **__: object) -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '50ms'")
             cursor.execute("SELECT pg_sleep(5)")
@@ -130,6 +131,16 @@ def test_a_look_that_takes_too_long(page: Client, monkeypatch: pytest.MonkeyPatc
     response = page.get("/@acme/teams-and-logs/?text=rare")
     assert_error(response, 503, "This takes too long")
     assert 'href="/@acme/teams-and-logs/"' in response.content.decode()
+
+
+def test_a_database_that_is_the_wrong_one(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> dict[str, Any]:
+        raise NotHere("This database is a replica: count on the primary.")
+
+    monkeypatch.setattr("auditlog.listing.histogram_of", refuse)
+    response = page.get("/@acme/teams-and-logs/")
+    assert_error(response, 503, "This can't be done here")
+    assert "This database is a replica: count on the primary." in text_of(response)
 
 
 def test_an_address_that_only_takes_forms_says_so(page: Client) -> None:

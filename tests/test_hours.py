@@ -29,6 +29,7 @@ from auditlog.periods import Period
 from auditlog.recorder import COLUMNS, record_events
 from controlcenter.context import SYSTEM, Actor, Context, acting_as
 from controlcenter.operations import Operation
+from controlcenter.replica import NotHere
 
 from .factories import AccountFactory, AppFactory, UserFactory
 from .history import LONG_AGO
@@ -360,13 +361,16 @@ def test_the_command_counts_what_is_settled(world: World) -> None:
     assert rolled(world) > before
 
 
-def test_the_command_goes_on_after_an_error_and_ends_when_asked(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [OperationalError("gone\nfor now"), NotHere("gone\nto the primary")])
+def test_the_command_goes_on_after_an_error_and_ends_when_asked(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     end, worked = Event(), []
 
     def work() -> bool:
         worked.append(1)
         if len(worked) == 1:
-            raise OperationalError("gone\nfor now")
+            raise error
         if len(worked) == 4:
             end.set()
         return len(worked) < 3

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from controlcenter.pooling import page_settings
+
 from .rights import FENCED, FUNCTIONS, LEAKPROOF, PRIVILEGES, Part, tables
 
 Roles = dict[Part, str]
@@ -25,6 +27,7 @@ class Step:
 def steps(roles: Roles = DEFAULT_ROLES) -> Iterator[Step]:
     """Yield all that is not as it should be. What comes later may need that the steps before were done."""
     yield from _roles(roles)
+    yield from _page_settings(roles[Part.APP])
     yield from _database(roles)
     yield from _tables(roles)
     yield from _functions(roles)
@@ -73,6 +76,23 @@ def _role(role: str) -> Iterator[Step]:
         yield Step(f"The role {role} is a member of {group}", f"REVOKE {group} FROM {name}")
     if owned := _rows(OWNED, name):
         yield Step(f"The role {role} owns the {owned[0][0]}", f"REASSIGN OWNED BY {name} TO CURRENT_USER")
+
+
+KEPT = """
+SELECT unnest(setconfig) FROM pg_db_role_setting
+WHERE setrole = %s::regrole AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def _page_settings(role: str) -> Iterator[Step]:
+    """Servers ask for these themselves. A pooler in between may not pass that on, or not always."""
+    name = _name(role)
+    kept = [setting for (setting,) in _rows(KEPT, name)]
+    [(database,)] = _rows("SELECT quote_ident(current_database())")
+    for setting, value in page_settings().items():
+        if f"{setting}={value}" not in kept:
+            set_it = f"ALTER ROLE {name} IN DATABASE {database} SET {setting} = '{value}'"
+            yield Step(f"{setting} of {role} is not {value}", set_it)
 
 
 # The database and its schema

@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from auditlog.canonical import timestamp
+from controlcenter.replica import require_primary
 
 from . import rows
 from .keys import current_signer
@@ -18,6 +19,7 @@ from .verify import NOTHING, Document, anchor_leaf
 
 def make_anchor() -> Anchor:
     """Sign the heads of all accounts as they are now, keep that, and return it. Raises ``ImproperlyConfigured``."""
+    require_primary("anchor")
     signer = current_signer()
     with transaction.atomic():
         before = Anchor.objects.select_for_update().order_by("-number").first()

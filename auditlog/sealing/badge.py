@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 STATE = """
 SELECT tip.time, greatest(tip.last_seq - removed.entries, 0), found.status, found.sealed_until,
     greatest(found.last_seq - removed.entries, 0), stall.since IS NOT NULL
-FROM (SELECT %s::bigint AS id) AS account
-LEFT JOIN LATERAL (
-    SELECT time, last_seq FROM auditlog_block WHERE account_id = account.id ORDER BY number DESC LIMIT 1
-) AS tip ON true
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(entries), 0)::bigint AS entries FROM auditlog_certificate WHERE account_id = account.id
+FROM (
+    SELECT coalesce(sum(entries), 0)::bigint AS entries FROM auditlog_certificate WHERE account_id = %(account)s
 ) AS removed
-LEFT JOIN auditlog_verification AS found ON found.account_id = account.id
-LEFT JOIN auditlog_stall AS stall ON stall.account_id = account.id
+LEFT JOIN (
+    SELECT time, last_seq FROM auditlog_block WHERE account_id = %(account)s ORDER BY number DESC LIMIT 1
+) AS tip ON true
+LEFT JOIN auditlog_verification AS found ON found.account_id = %(account)s
+LEFT JOIN auditlog_stall AS stall ON stall.account_id = %(account)s
 """
 
 FRESH_FOR = 5  # seconds: the sealer's own pace
@@ -59,7 +58,7 @@ class Integrity:
 def integrity_of(account_id: int) -> Integrity:
     """Return how far an account's log is sealed and verified, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(STATE, [account_id])
+        cursor.execute(STATE, {"account": account_id})
         return Integrity(*cursor.fetchone())
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg import Cursor
 
+from auditlog.distribution import is_distributed
 from controlcenter.fence import tell_transaction
 
 from .models import Block
@@ -54,6 +55,7 @@ WITH RECURSIVE found (id) AS (
 )
 SELECT id FROM found WHERE id IS NOT NULL
 """
+ACCOUNTS_APART = "SELECT DISTINCT account_id FROM {table}"
 HIGHEST = 2**63 - 1
 
 Line = tuple[str, bytes]
@@ -129,6 +131,6 @@ def account_ids() -> list[int]:
     found: set[int] = set()
     with connection.cursor() as cursor:
         for table in ("auditlog_entry", "auditlog_block"):
-            cursor.execute(ACCOUNTS.format(table=table))
+            cursor.execute((ACCOUNTS_APART if is_distributed() else ACCOUNTS).format(table=table))
             found |= {account_id for (account_id,) in cursor.fetchall()}
     return sorted(found)

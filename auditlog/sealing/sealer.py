@@ -20,6 +20,10 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from auditlog.canonical import timestamp
+from auditlog.distribution import is_distributed, require_one_machine
+from controlcenter.pooling import has_own_session
+from controlcenter.replica import NotHere as NotHere
+from controlcenter.replica import require_primary
 
 from .keys import Signer, current_signer
 from .merkle import root_of
@@ -45,12 +49,12 @@ EVERYTHING = "true"
 SETTLED = "entry.xid::text::bigint >= {since:d} AND entry.xid::text::bigint < {until:d}"
 OF_ACCOUNTS = "entry.account_id = ANY('{{{accounts}}}') AND entry.xid::text::bigint < {until:d}"
 
-TIPS = """
-SELECT tip.* FROM unnest(%s::bigint[]) AS account (id) CROSS JOIN LATERAL (
-    SELECT account_id, number, last_seq, head FROM auditlog_block WHERE account_id = account.id
-    ORDER BY number DESC LIMIT 1
-) AS tip
+TIP = """
+SELECT account_id, number, last_seq, head FROM auditlog_block WHERE account_id = %s ORDER BY number DESC LIMIT 1
 """
+TIPS = f"""
+SELECT tip.* FROM unnest(%s::bigint[]) AS account (id) CROSS JOIN LATERAL ({TIP.replace("%s", "account.id")}) AS tip
+"""  # noqa: S608
 BY_INDEX = "enable_seqscan = off"
 """What is new is at the end of the table, which the planner can't know: it would rather read all of a small month."""
 
@@ -63,10 +67,6 @@ INSERT INTO auditlog_block (account_id, number, first_seq, last_seq, root, time,
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::timestamptz[],
     %s::bigint[], %s::bytea[], %s::bytea[])
 """
-
-
-class NotHere(Exception):  # noqa: N818
-    """This database can't be sealed from here; the message says why."""
 
 
 class Busy(Exception):  # noqa: N818
@@ -149,9 +149,10 @@ def pending(most: int) -> int:
 def _alone() -> Iterator[CursorWrapper]:
     """Be the only sealer there is; PostgreSQL lets go of the lock of one that was killed."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_is_in_recovery()")
-        if cursor.fetchone()[0]:
-            raise NotHere("This database is a replica: seal on the primary.")
+        require_primary("seal")
+        require_one_machine("seal")
+        if not has_own_session():
+            raise NotHere("A pooler is in between: sealing needs a session of its own, so name PostgreSQL itself.")
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             raise Busy("Another sealer is at work.")
@@ -228,9 +229,11 @@ def _seal_chunk(work: Pass, entries: list[Unsealed]) -> None:
 
 def _read_tips(cursor: CursorWrapper, work: Pass, account_ids: list[int]) -> None:
     work.tips |= dict.fromkeys(account_ids, Tip(0, 0, NOTHING))
-    cursor.execute(TIPS, [account_ids])
-    for account_id, number, last_seq, head in cursor.fetchall():
-        work.tips[account_id] = Tip(number, last_seq, Document.of(bytes(head), b"").digest)
+    # On several machines each account is asked for where it lies.
+    for asked in ([account_id] for account_id in account_ids) if is_distributed() else [account_ids]:
+        cursor.execute(TIP if len(asked) == 1 else TIPS, [asked[0] if len(asked) == 1 else asked])
+        for account_id, number, last_seq, head in cursor.fetchall():
+            work.tips[account_id] = Tip(number, last_seq, Document.of(bytes(head), b"").digest)
 
 
 def _until_altered(work: Pass, entries: list[Unsealed]) -> list[Unsealed]:

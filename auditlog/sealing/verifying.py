@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from auditlog.canonical import timestamp
 from auditlog.models import Subject
+from controlcenter.replica import require_primary
 
 from . import rows
 from .certificates import certificates_of
@@ -89,6 +90,7 @@ def verify(
         seconds: how long it may take, about; what was not reached then is a note of the report.
         tick: told of every block, how many entries it has.
     """
+    require_primary("verify")
     folder = anchors or (Path(settings.ANCHOR_DIR) if settings.ANCHOR_DIR else None)
     complaints: list[str] = []
     held = read_anchors(folder, account_id, complaints.append) if folder and folder.is_dir() else []

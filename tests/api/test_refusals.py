@@ -13,6 +13,7 @@ from accounts.models import Member, Token
 from accounts.roles import Role
 from auditlog.models import Entry
 from controlcenter.operations import Operation as Op
+from controlcenter.replica import NotHere
 from controlcenter.resources.models import App, Model, TeamApp
 from tests.factories import (
     AppFactory,
@@ -357,6 +358,14 @@ def test_what_can_t_be_recorded_does_not_happen(http: Http, people: People) -> N
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE auditlog_entry DROP CONSTRAINT full_disk")
+
+
+def test_what_can_not_be_done_in_this_database_says_so(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise NotHere("This database is a replica: count on the primary.")
+
+    monkeypatch.setattr(App, "require_room", refuse)
+    assert "count on the primary" in refused(http("POST", "/users/acme/apps", NEW), 503, "unavailable")
 
 
 def test_a_bug_is_answered_in_the_envelope(http: Http, people: People, monkeypatch: pytest.MonkeyPatch) -> None:

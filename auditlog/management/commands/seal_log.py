@@ -10,7 +10,7 @@ from accounts.models import Account
 from auditlog.sealing.keys import new_seed
 from auditlog.sealing.loop import work_until
 from auditlog.sealing.models import Stall
-from auditlog.sealing.sealer import Busy, NotHere, seal
+from auditlog.sealing.sealer import Busy, seal
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                     raise CommandError(f"{len(done.stalled)} accounts are not sealed: see Integrity, or verify_log.")
             else:
                 work_until(_asked_to_end())
-        except (Busy, NotHere, ImproperlyConfigured) as error:
+        except (Busy, ImproperlyConfigured) as error:  # NotHere ends the command by itself, with its own code.
             raise CommandError(str(error)) from error
 
 
