@@ -1,15 +1,17 @@
 """How entries stand in a file. CSV is for spreadsheets; JSON and NDJSON hold each entry as it is stored and proven."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import compress
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from pydantic_core import from_json
+from msgspec import Struct
 
 from controlcenter.operations import Operation
 
+from .bodies import SHOWS, Body, body_of
 from .models import Subject
 from .presentation import ERASED, named_in, subjects_in
 
@@ -26,6 +28,11 @@ LABELS = {int(operation): operation.label for operation in Operation}
 FORMULAS = frozenset("=+-@\t\r\n＝＋－＠'")
 """What a spreadsheet takes for a formula begins so. An apostrophe makes it text; it is set before one, too, so that
 taking one away always gives what was there."""
+BETWEEN, END = '","', '"\r\n"'
+"""What stands between two values, and between two lines: everything is quoted."""
+BEGINNINGS = [re.compile(f'{before}"(?=[{re.escape("".join(sorted(FORMULAS)))}])') for before in ('",', "\n")]
+"""Where a value begins so, and the first one of a line. Within a value no quotation mark stands by itself, and the last
+one of a line, which a line break follows, is a leaf."""
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Without it Excel does not know that names are UTF-8."""
 
@@ -36,17 +43,18 @@ class Person(NamedTuple):
     name: str
     email: str
     json: bytes
+    has_quotes: bool = False
 
 
-class Line(NamedTuple):
+class Line(Struct, gc=False):
     """An entry, and who it speaks of."""
 
-    id: UUID
+    id: str
     body: bytes
-    leaf: bytes
+    leaf: str
     person: Person
-    named: dict[str, Subject]
-    """Those whom its changes name, by digest."""
+    named: dict[str, Subject] | None
+    """Those whom its changes name, by digest; None where they name nobody."""
 
 
 NOBODY = Person("", "", b"null")
@@ -59,18 +67,23 @@ class People:
         self._known: dict[int | None, Person] = {None: NOBODY}
 
     def introduce(self, rows: Sequence[Sequence[Any]]) -> list[Line]:
-        """Return rows of id, body, leaf and subject with the people they speak of: at most two queries."""
+        """Return rows of id, body, leaf in hex and subject with the people they speak of: at most two queries."""
         if len(self._known) > MOST_PEOPLE:
             self._known = {None: NOBODY}
         if unknown := {row[3] for row in rows} - self._known.keys():
             self._known |= {subject.pk: _person(subject) for subject in Subject.objects.filter(pk__in=unknown)}
-        named = subjects_in(from_json(row[1])["changes"] for row in rows if b'"show":' in row[1])
+        names = [SHOWS in row[1] for row in rows]
+        named = subjects_in(_changes(row[1]) for row in compress(rows, names))
         known = self._known
-        return [Line(row[0], row[1], row[2], known.get(row[3], NOBODY), named) for row in rows]
+        return [
+            Line(entry_id, body, leaf, known.get(subject, NOBODY), named if shows else None)
+            for (entry_id, body, leaf, subject), shows in zip(rows, names, strict=True)
+        ]
 
 
 def _person(subject: Subject) -> Person:
-    return Person(subject.full_name or ERASED, subject.email, _json(_naming(subject)))
+    name = subject.full_name or ERASED
+    return Person(name, subject.email, _json(_naming(subject)), '"' in name + subject.email)
 
 
 class Format(StrEnum):
@@ -92,12 +105,13 @@ class Format(StrEnum):
         return types[self.value]
 
     def pieces(self, batches: Iterable[list[Line]]) -> Iterator[bytes]:
-        """Yield the file, a piece for each batch."""
+        """Yield the file, a piece for each batch that holds anything."""
+        batches = filter(None, batches)
         match self:
             case Format.CSV:
-                yield (BYTE_ORDER_MARK + _csv_line(COLUMNS)).encode()
+                yield (BYTE_ORDER_MARK + _csv([BETWEEN.join(COLUMNS)])).encode()
                 for lines in batches:
-                    yield "".join([_csv_line(_values(line)) for line in lines]).encode()
+                    yield _csv([_values(line) for line in lines]).encode()
             case Format.NDJSON:
                 for lines in batches:
                     yield b"".join([_object(line) + b"\n" for line in lines])
@@ -112,23 +126,16 @@ class Format(StrEnum):
 
 def _object(line: Line) -> bytes:
     """Return an entry as JSON: its event byte for byte as it is stored, so that its leaf can be computed from it."""
-    named = b""
-    if b'"show":' in line.body:
-        named = b',"named":' + _json(_named(line))
-    return b'{"id":"%b","leaf":"%b","person":%b%b,"event":%b}' % (
-        str(line.id).encode(),
-        line.leaf.hex().encode(),
-        line.person.json,
-        named,
-        line.body,
-    )
+    beginning = f'{{"id":"{line.id}","leaf":"{line.leaf}","person":'.encode()
+    named = b',"named":' + _json(_named(line.body, line.named)) if line.named is not None else b""
+    return b"".join((beginning, line.person.json, named, b',"event":', line.body, b"}"))
 
 
-def _named(line: Line) -> dict[str, dict[str, str]]:
+def _named(body: bytes, subjects: dict[str, Subject]) -> dict[str, dict[str, str]]:
     """Return those whom the changes of an entry name by digest."""
-    pairs = from_json(line.body)["changes"].values()
+    pairs = _changes(body).values()
     digests = {value["subject"] for pair in pairs for value in pair if type(value) is dict and "subject" in value}
-    return {digest: _naming(line.named[digest]) for digest in sorted(digests & line.named.keys())}
+    return {digest: _naming(subjects[digest]) for digest in sorted(digests & subjects.keys())}
 
 
 def _naming(subject: Subject) -> dict[str, str]:
@@ -140,60 +147,67 @@ def _naming(subject: Subject) -> dict[str, str]:
     }
 
 
-def _csv_line(values: Sequence[str]) -> str:
-    """Return a line in which everything is quoted. NUL, which no entry holds, stands for what lies between."""
-    safe = [f"'{value}" if value and value[0] in FORMULAS else value for value in values]
-    inside = "\0".join(safe).replace('"', '""').replace("\0", '","')
-    return f'"{inside}"\r\n'
+def _csv(lines: Sequence[str]) -> str:
+    """Return lines, in which values stand side by side, as a part of a file in which nothing passes for a formula."""
+    text = f'\n"{END.join(lines)}"\r\n' if lines else "\n"
+    for beginning in BEGINNINGS:
+        text = beginning.sub(r"\g<0>'", text)
+    return text[1:]
 
 
-def _values(line: Line) -> list[str]:
-    """Return an entry in the order of ``COLUMNS``."""
-    event, person = from_json(line.body, cache_strings="keys"), line.person
-    actor, where, operation, app = event["actor"].get, event["where"].get, event["operation"], event["app"]
-    targets, failure = event["targets"], event["failure"]
-    code = operation["code"]
-    return [
-        event["time"],
-        actor("type"),
-        actor("id", ""),
+def _values(line: Line) -> str:
+    """Return an entry in the order of ``COLUMNS``, with ``BETWEEN`` its values."""
+    body, person = body_of(line.body), line.person
+    actor, operation, targets, app = body.actor, body.operation, body.targets, body.app
+    where, failure, code = body.where, body.failure, body.operation.code
+    changes = _told_changes(line, body)
+    # In JSON a quotation mark has a backslash before it: where there is none, only the changes hold any.
+    has_quotes = b"\\" in line.body or person.has_quotes
+    values = (
+        body.time,
+        actor.type,
+        actor.id,
         person.name,
         person.email,
-        actor("token", ""),
-        actor("token_name", ""),
-        operation["name"],
+        actor.token,
+        actor.token_name,
+        operation.name,
         str(code),
         LABELS.get(code, ""),
-        event["sentence"],
-        app["id"] if app else "",
-        app.get("name", "") if app else "",
-        "; ".join([f"{target['type']}:{target.get('id', '')}" for target in targets]),
-        "; ".join([target.get("name", "") for target in targets]),
-        _changes(line, event) if event["changes"] else "",
-        where("ip", ""),
-        where("peer", ""),
-        where("forwarded", ""),
-        where("agent", ""),
-        where("request", ""),
-        where("method", ""),
-        where("path", ""),
-        "true" if event["success"] else "false",
-        failure["code"] if failure else "",
-        failure["sentence"] if failure else "",
-        event["reason"],
-        event["id"],
-        line.leaf.hex(),
-    ]
+        body.sentence,
+        app.id if app else "",
+        app.name if app else "",
+        "; ".join([f"{target.type}:{target.id}" for target in targets]),
+        "; ".join([target.name for target in targets]),
+        changes if has_quotes else changes.replace('"', '""'),
+        where.ip,
+        where.peer,
+        where.forwarded,
+        where.agent,
+        where.request,
+        where.method,
+        where.path,
+        "true" if body.success else "false",
+        failure.code if failure else "",
+        failure.sentence if failure else "",
+        body.reason,
+        body.id,
+        line.leaf,
+    )
+    return BETWEEN.join([value.replace('"', '""') for value in values] if has_quotes else values)
 
 
-def _changes(line: Line, event: dict[str, Any]) -> str:
+def _told_changes(line: Line, body: Body) -> str:
     """Return before and after of each changed field as JSON; people by what they were called."""
-    if b'"show":' in line.body:
-        named = {name: [named_in(value, line.named) for value in pair] for name, pair in event["changes"].items()}
-        return _json(named).decode()
-    # Canonical JSON has its keys in order, and no text in it has a quotation mark that is not escaped.
-    start = line.body.index(b',"changes":') + len(b',"changes":')
-    return line.body[start : line.body.rindex(b',"failure":')].decode()
+    if line.named is not None:
+        changes, named = _changes(line.body).items(), line.named
+        return _json({name: [named_in(value, named) for value in pair] for name, pair in changes}).decode()
+    return str(body.changes, "utf-8") if len(body.changes) > len("{}") else ""
+
+
+def _changes(body: bytes) -> dict[str, list[Any]]:
+    changes: dict[str, list[Any]] = json.loads(body)["changes"]
+    return changes
 
 
 def _json(value: Any) -> bytes:

@@ -15,7 +15,7 @@ from controlcenter.operations import Operation
 
 from .copies import Copies
 from .export_formats import Format
-from .exports import Export
+from .exports import COME_BACK, Export, TooMany
 from .listing import count_label
 from .looks import Look
 from .manifests import manifests_of
@@ -66,7 +66,11 @@ def export(request: HttpRequest, member: Member) -> HttpResponse:
             look.period.ends,
             look.display.ascending,
         )
-        pieces = file.begin()
+        try:
+            pieces = file.begin()
+        except TooMany as refused:
+            attempt.refuse(refused.code, refused.sentence)
+            return _come_back(_export_page(request, look, refused.sentence))
     response = StreamingHttpResponse(pieces, content_type=file.format.content_type)
     response["Content-Disposition"] = f'attachment; filename="{file.file_name}"'
     response["Content-Encoding"] = "identity"  # To compress takes longer than all the rest.
@@ -79,6 +83,11 @@ def _problems(look: Look, wanted: str) -> list[str]:
     if wanted not in list(Format):
         problems.append(f"There is no format “{wanted:.40}”. Choose one of {', '.join(Format)}.")
     return problems
+
+
+def _come_back(page: HttpResponse) -> HttpResponse:
+    page.status_code, page["Retry-After"] = 503, str(COME_BACK)
+    return page
 
 
 def _export_page(request: HttpRequest, look: Look, *problems: str) -> HttpResponse:

@@ -3,15 +3,16 @@
 A page may hold a thousand entries, so they are written from plain values; the classes here describe the outcome.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from json import loads
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
-from pydantic_core import from_json
 
 from controlcenter.operations import Operation
 from controlcenter.wire import Answer, about
 
+from .bodies import SHOWS, Body, body_of, changes_of
 from .models import Subject
 from .presentation import named_in, subjects_in
 
@@ -172,61 +173,66 @@ class Followed(Answer):
     position: str = about("Where to go on, as `after` of the next call.", "AAAAAAAAE_kBmksejAB7e4AAPxyaUtDk", ...)
 
 
-def messages_of(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+def messages_of(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     """Return entries as ``EntryMessage`` describes them, from rows that begin with ``COLUMNS``: at most one query."""
-    told = [(from_json(bytes(row[1])), row) for row in rows]
-    subjects = subjects_in(event["changes"] for event, _ in told)
-    return [_message(str(row[0]), event, subjects, *row[2:5]) for event, row in told]
+    told = [(body_of(row[1]), row) for row in rows]
+    subjects = subjects_in(loads(row[1])["changes"] for row in rows if SHOWS in row[1])
+    return [_message(str(row[0]), body, subjects, *row[2:5]) for body, row in told]
 
 
 def _message(
     entry_id: str,
-    event: dict[str, Any],
+    body: Body,
     subjects: dict[str, Subject],
     first_name: str | None,
     last_name: str | None,
     email: str | None,
 ) -> dict[str, Any]:
-    actor, where, code, failure = event["actor"].get, event["where"].get, event["operation"]["code"], event["failure"]
-    (reported_as, label), targets = CODES[code], event["targets"]
+    actor, where, operation, failure = body.actor, body.where, body.operation, body.failure
+    reported_as, label = CODES[operation.code]
     message = {
-        "timestamp": event["time"],
-        "user": {"id": actor("id", ""), "first_name": first_name or "", "last_name": last_name or ""},
+        "timestamp": body.time,
+        "user": {"id": actor.id, "first_name": first_name or "", "last_name": last_name or ""},
         "operation": reported_as,
         "description": label,
-        "targets": [{kind: {"id": target.get("id", "")}} for target in targets if (kind := target["type"]) in KINDS],
-        "details": [event["sentence"], failure["sentence"]] if failure else [event["sentence"]],
-        "success": event["success"],
-        "req_id": where("request", ""),
-        "source_ip": where("ip", ""),
+        "targets": [{target.type: {"id": target.id}} for target in body.targets if target.type in KINDS],
+        "details": [body.sentence, failure.sentence] if failure else [body.sentence],
+        "success": body.success,
+        "req_id": where.request,
+        "source_ip": where.ip,
         "id": entry_id,
-        "operation_name": event["operation"]["name"],
+        "operation_name": operation.name,
         "actor": {
-            "type": actor("type"),
+            "type": actor.type,
             "email": email or "",
-            "token_id": actor("token", ""),
-            "token_name": actor("token_name", ""),
+            "token_id": actor.token,
+            "token_name": actor.token_name,
         },
-        "targets_ext": [
-            {"type": target["type"], "id": target.get("id", ""), "name": target.get("name", "")} for target in targets
-        ],
-        "changes": [
-            {"field": field, "before": named_in(before, subjects), "after": named_in(after, subjects)}
-            for field, (before, after) in event["changes"].items()
-        ],
-        "reason": event["reason"],
+        "targets_ext": body.targets,
+        "changes": _changes(body, subjects),
+        "reason": body.reason,
         "request": {
-            "method": where("method", ""),
-            "path": where("path", ""),
-            "user_agent": where("agent", ""),
-            "peer_ip": where("peer", ""),
-            "forwarded_for": where("forwarded", ""),
+            "method": where.method,
+            "path": where.path,
+            "user_agent": where.agent,
+            "peer_ip": where.peer,
+            "forwarded_for": where.forwarded,
         },
     }
-    if reported_as != code:
-        message["operation_ext"] = code
-    if app := event["app"]:
-        message["app"] = {"id": app["id"], "name": app.get("name", "")}
+    if reported_as != operation.code:
+        message["operation_ext"] = operation.code
+    if body.app:
+        message["app"] = body.app
     if failure:
         message["failure"] = failure
     return message
+
+
+def _changes(body: Body, subjects: dict[str, Subject]) -> list[dict[str, Any]]:
+    """Return what changed; values as the very bytes that are stored, but for those that name a person."""
+    stored = bytes(body.changes)
+    pairs: dict[str, Any] = loads(stored) if SHOWS in stored else changes_of(stored)
+    return [
+        {"field": field, "before": named_in(before, subjects), "after": named_in(after, subjects)}
+        for field, (before, after) in pairs.items()
+    ]

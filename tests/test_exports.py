@@ -243,7 +243,7 @@ def test_a_download_that_breaks_off_is_a_failure(page: Client, people: People, m
 def test_an_error_on_the_way_is_a_failure(page: Client, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     write_some(people)
     response: Any = page.post(f"{EXPORT}?operation=MODEL_CREATE", {"format": "csv"})
-    monkeypatch.setattr("auditlog.exports._fetch", lambda entries: 1 / 0)
+    monkeypatch.setattr("auditlog.exports.fetched", lambda rows: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         b"".join(response.streaming_content)
     assert [code for code, _ in failures_of(people.acme, Operation.LOG_EXPORT)] == ["internal_error"]

@@ -285,6 +285,17 @@ def test_the_export_and_the_check_of_integrity_read_the_log(people: People) -> N
     assert len(lines) >= entries - 1 > 10
 
 
+def test_an_export_looks_for_a_text_behind_the_fence_as_well(people: People) -> None:
+    AppFactory.create(account=people.acme, slug="needle", name="Needle")
+    client = Client()
+    sign_in_long_ago(client, people.owner)
+    asked = "?range=6m&operation=APPLICATION_CREATE&operation=APPLICATION_DELETE&text=needle"
+    with acting_under(APP):
+        answer = client.post(reverse("log-export", args=["acme"]) + asked, {"format": "ndjson"})
+        [line] = b"".join(answer.streaming_content).splitlines()  # type: ignore[attr-defined]
+    assert b'"needle"' in line
+
+
 def test_a_check_raises_the_alarm_and_can_not_end_it(people: People) -> None:
     with acting_under(APP):
         raise_alarm(Report(people.acme.pk, problems=["entry 4: its body"]))
