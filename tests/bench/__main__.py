@@ -23,6 +23,7 @@ EMPTY: dict[str, Callable[[World, Report], None]] = {"recording": recording.meas
 EACH_SIZE: dict[str, Callable[[World, Report], None]] = {
     "reading": reading.measure_all,
     "searching": searching.measure_all,
+    "ingest": loading.ingest,
 }
 """Measured with a small log and with a large one."""
 FULL_SIZE: dict[str, Callable[[World, Report], None]] = {

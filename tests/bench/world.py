@@ -1,5 +1,6 @@
 """The database that everything is measured on, and who and what is in it."""
 
+import io
 import logging
 import os
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from controlcenter.local_postgres import LocalPostgres
 
@@ -42,13 +44,17 @@ class World:
     earlier: dict[str, Figure] = field(default_factory=dict)
     """What was measured when the log was smaller."""
 
+    @property
+    def server_url(self) -> str:
+        """Where servers find the database: under their role, behind the fence."""
+        from auditlog.fence.rights import Part
+
+        url = urlsplit(self.url)
+        return url._replace(netloc=f"{Part.APP.default_name}@{url.netloc.rpartition('@')[2]}").geturl()
+
     def client(self) -> Any:
         """Return a client of the pages, signed in."""
-        from django.test import Client
-
-        client = Client()
-        client.force_login(self.user)
-        return client
+        return client_of(self.user)
 
     def get(self, client: Any, address: str) -> Callable[[], Any]:
         """Return what asks for a page that has to be there."""
@@ -65,7 +71,6 @@ class World:
 
         Accounts are filled side by side, as many as there are cores.
         """
-        from django.core.management import call_command
         from django.db import connection
 
         wanted = {"bench": entries - self.size, **{f"other-{number}": others for number in range(OTHERS)}}
@@ -79,16 +84,56 @@ class World:
             if done.wait():
                 sys.exit("Filling the log failed.")
         self.size = entries
-        call_command("seal_log", once=True)
+        connection.close()
+        settling = [_manage("seal_log", "--once"), _manage("roll_up_log", "--once")]
+        if any(each.wait() for each in settling):
+            sys.exit("Settling the log failed.")
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE auditlog_entry")
-        call_command("roll_up_log", once=True)
+            cursor.execute("VACUUM ANALYZE auditlog_entry, auditlog_hour, auditlog_text_chunk")
+
+    @contextmanager
+    def as_server(self) -> Iterator[None]:
+        """Inside, the log is read as a server reads it: under its role, behind the fence."""
+        from django.db import connection
+
+        from auditlog.fence.rights import Part
+        from controlcenter.fence import within
+
+        owner = connection.settings_dict["USER"]
+        try:
+            connection.close()
+            connection.settings_dict["USER"] = Part.APP.default_name
+            with within(self.account.pk):
+                yield
+        finally:
+            connection.close()
+            connection.settings_dict["USER"] = owner
+
+
+def client_of(user: Any) -> Any:
+    """Return a client of the pages in which somebody is signed in."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def admit_clients() -> None:
+    """Have this process answer clients of its own, on a machine where nobody ran collectstatic."""
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
 def _filling(slug: str, count: int) -> "subprocess.Popen[bytes]":
     given = [f"--account={slug}", f"--entries={count}", f"--days={DAYS}", f"--seed={count}"]
-    command = [sys.executable, "manage.py", "fill_log", *given, "--yes-this-is-a-test-installation"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return _manage("fill_log", *given, "--yes-this-is-a-test-installation")
+
+
+def _manage(*command: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "manage.py", *command], cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -99,11 +144,9 @@ def a_world(*, is_full: bool) -> Iterator[World]:
         logging.disable(logging.WARNING)
         os.environ["API_REQUESTS_PER_MINUTE"] = str(10**9)
         set_up(server.url, folder / "anchors")
-        from django.conf import settings
         from django.db import connections
 
-        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
-        settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+        admit_clients()
         yield _make(server.url, folder, is_full)
         connections.close_all()
 
@@ -127,4 +170,5 @@ def _make(url: str, folder: Path, is_full: bool) -> World:
     Member.objects.create(account=account, user=user, role="administrator")
     apps = [App.objects.create(account=account, slug=f"app-{number}", name=f"App {number}") for number in range(25)]
     call_command("seal_log", once=True)
+    call_command("harden_database", stdout=io.StringIO())
     return World(account, writing, user, apps, url, folder, is_full)
