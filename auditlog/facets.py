@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 
+from controlcenter import replica
 from controlcenter.operations import Operation
 
 from .fields import FAMILIES, FIELDS, STATUSES
 from .filters import NARROWING, EntryFilterSet
 from .models import ACTOR_KINDS
-from .querysets import COUNT_LIMIT, EntryQuerySet
+from .querysets import EntryQuerySet
 
+COUNT_LIMIT = 2_500
+"""Entries that are counted: to read 10,000 takes 15 ms of processor time, a fifth of the page."""
 SHOWN = 6
 """Values of a field that are seen at once; the rest opens."""
 MOST = 60
@@ -171,11 +173,9 @@ def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, lis
         counts.append(f"(SELECT '', '{base}', NULL, count(*) FROM {table})")  # noqa: S608
     if not counts:
         return {}, set()
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(tables)} {' UNION ALL '.join(counts)}", params)
-        found: dict[str, list[Row]] = {}
-        for name, *row in cursor.fetchall():
-            found.setdefault(name, []).append(Row(*row))
+    found: dict[str, list[Row]] = {}
+    for name, *row in replica.rows(f"WITH {', '.join(tables)} {' UNION ALL '.join(counts)}", params):
+        found.setdefault(name, []).append(Row(*row))
     totals = found.pop("", [])
     return found, {name for total in totals if total.entries > COUNT_LIMIT for name in bases[total.value]}
 
@@ -200,7 +200,7 @@ def _choices(filters: EntryFilterSet, name: str, rows: list[Row], capped: bool) 
     counted = {value: (label, count) for value, label, count in _values(filters, name, rows)}
     for value in [*included, *excluded, *(value for value in counted if value not in {*included, *excluded})]:
         label, count = counted.get(value, ("", 0))
-        unknown = value not in counted and (len(rows) >= MOST or _is_group(name, value))
+        unknown = not count and (capped or len(rows) >= MOST or _is_group(name, value))
         yield Choice(
             value,
             label or FIELDS[name].shown(filters.scope, value),

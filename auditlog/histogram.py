@@ -6,8 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.urls import reverse
+
 from accounts.roles import Permission, Reach
 
+from . import counting
 from .buckets import DAY, Buckets, buckets_of
 from .counting import Count, Counting, Counts, Values
 from .display import AS_TABLE, asked_in
@@ -17,7 +20,7 @@ from .periods import Period
 
 if TYPE_CHECKING:
     from .filters import EntryFilterSet
-    from .listing import Listing
+    from .looks import Look
 
 PLOT_HEIGHT = 64
 LOWEST_FAILURE, LOWEST = 2.5, 2.0
@@ -58,33 +61,40 @@ class Bar(NamedTuple):
     rects: list[Rect]
 
 
-def histogram_of(listing: "Listing") -> dict[str, Any]:
-    """Return what the template of the histogram shows; nothing when there is no time to count in. One query."""
+def histogram_of(listing: "Look", *, at_first: bool) -> dict[str, Any]:
+    """Return what the template of the histogram shows; nothing when there is no time to count in. One query.
+
+    ``at_first`` counts what can be counted while a page waits. Where that isn't all, the page asks for the rest.
+    """
     if not listing.valid or listing.period.ends <= listing.kept_since:
         return {}
-    return {"histogram": Histogram(listing).context()}
+    context = Histogram(listing, counting.AT_FIRST if at_first else counting.PATIENCE).context()
+    if at_first and context["since"]:
+        path = reverse("log-histogram", args=[listing.account.slug])
+        context["rest_url"] = f"{path}?{urlencode([*listing.filters.filter_query(), *asked_in(listing.filters.data)])}"
+    return {"histogram": context}
 
 
 class Histogram:
     """The buckets of a listing's period, counted."""
 
-    def __init__(self, listing: "Listing") -> None:
+    def __init__(self, listing: "Look", patience: timedelta) -> None:
         self.filters, self.period, self.now = listing.filters, listing.period, listing.now
         self.buckets: Buckets = buckets_of(listing.period, listing.kept_since)
         statuses = set(self.filters.narrowing.get("status", ()))
         self.status = statuses.pop() if len(statuses) == 1 else ""
-        self.counts = self._counted(listing)
+        self.counts = self._counted(listing, patience)
 
-    def _counted(self, listing: "Listing") -> Counts:
+    def _counted(self, listing: "Look", patience: timedelta) -> Counts:
         own = listing.member.reach(Permission.READ_LOG) is Reach.OWN
         readable = Values(Dimension.ACTOR, [listing.member.user_id]) if own else Values()
-        counting = Counting(listing.account.pk, readable, self.buckets.edges)
+        entries = Counting(listing.account.pk, readable, self.buckets.edges)
         narrowed = _narrowed(self.filters, readable)
         if narrowed is None:
-            return counting.as_far_as_possible(self.filters.entries)
-        if exact := counting.exactly(None if narrowed == readable else narrowed):
+            return entries.as_far_as_possible(self.filters.entries, patience=patience)
+        if exact := entries.exactly(None if narrowed == readable else narrowed):
             return self._of_status(exact)
-        return counting.as_far_as_possible(self.filters.entries, beside_all=False)
+        return entries.as_far_as_possible(self.filters.entries, beside_all=False, patience=patience)
 
     def _of_status(self, counts: Counts) -> Counts:
         """The hourly counts know both outcomes: here that which was asked for is taken of them."""
@@ -208,9 +218,16 @@ class Histogram:
 
     def _url(self, period: Period, *, as_table: bool) -> str:
         """Return the address of the same entries in another period, from the newest one on."""
-        filters = [(name, value) for name, values in self.filters.narrowing.items() for value in values]
-        display = [pair for pair in asked_in(self.filters.data) if pair != AS_TABLE]
-        return f"?{urlencode([*filters, *period.as_query().items(), *display, *([AS_TABLE] if as_table else [])])}"
+        before, after = self._around_dates
+        dates = urlencode([*period.as_query().items(), *([AS_TABLE] if as_table else [])])
+        return f"?{before}{dates}{after}"
+
+    @cached_property
+    def _around_dates(self) -> tuple[str, str]:
+        """What stands before and after the dates in the addresses of all bars."""
+        before = urlencode(self.filters.pairs)
+        after = urlencode([pair for pair in asked_in(self.filters.data) if pair != AS_TABLE])
+        return f"{before}&" if before else "", f"&{after}" if after else ""
 
 
 def _narrowed(filters: "EntryFilterSet", readable: Values) -> Values | None:

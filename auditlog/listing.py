@@ -2,26 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import Member
 from accounts.roles import Permission, Reach, Role
 from accounts.time_zones import UTC
+from controlcenter import replica
 
 from .chips import chips_of
-from .display import Display, asked_in, enter_own_zone, preference_of
+from .display import asked_in
 from .display_menu import display_of
 from .facets import facets_of
 from .fields import FIELDS
-from .filters import EntryFilterSet
 from .histogram import histogram_of
 from .live import live_of
-from .looks import log_address
+from .looks import Look, log_address
 from .models import Entry
 from .periods import CUSTOM, DEFAULT_PRESET, PRESETS, Period, own_zone, preset_period
 from .querysets import COUNT_LIMIT, Page
@@ -32,41 +32,44 @@ from .states import state_of
 from .view_menu import ViewMenu
 
 PAGE_SIZE = 50
+SCRIPTS = "scripts"
+"""The cookie that ``static/js/shell.js`` leaves: there are scripts, which ask for what takes longer."""
 
 
-class Listing:
+class Listing(Look):
     """What the filters of a request lead to, asked for once and shown whole or in part."""
 
     def __init__(self, request: HttpRequest, member: Member) -> None:
-        self.member, self.account = member, member.account
-        self.now = timezone.now()
-        self.kept_since = self.account.kept_since(self.now)
-        preference = preference_of(member.user)
-        enter_own_zone(preference)
-        self.filters = EntryFilterSet(request.GET, member, self.kept_since)
+        super().__init__(request, member)
         self.views = ViewMenu(member)
         self.filters.everything = self.views.everything
-        self.display = Display.of(self.filters.data, preference)
-        self.valid = self.filters.is_valid()
         self.open_id = request.GET.get("event", "")
         self.invalid_period = "period" in self.filters.form.errors
-        self.period = _default_period(self.now) if self.invalid_period else self.filters.chosen["period"]
         self.options = list(self.filters.scope.apps.values())
         for option in self.options:
             option.selected = option.slug in self.filters.narrowing.get("app", [])
         self.page = self._page()
         self.panel_id = panel_id(request.GET.get("panel", ""), self.page.entries)
+        self.asks_again = SCRIPTS in request.COOKIES
+
+    @cached_property
+    def period(self) -> Period:
+        """The dates that were asked for; of some that can't be, those of who asks for none."""
+        period: Period = _default_period(self.now) if self.invalid_period else self.filters.chosen["period"]
+        return period
 
     def _page(self) -> Page:
         if not self.valid:
             return Page([], False, False, 0)
-        chosen = self.filters.chosen
-        return self.filters.entries.page(
-            PAGE_SIZE,
-            older_than=chosen["before"],
-            newer_than=chosen["after"],
-            oldest_first=self.display.ascending,
-        )
+        before, after = (self.filters.chosen[name] for name in ("before", "after"))
+
+        def look() -> Page:
+            return self.filters.entries.page(
+                PAGE_SIZE, older_than=before, newer_than=after, oldest_first=self.display.ascending, counted=False
+            )
+
+        # What may be the newest page is the primary's: who has just done something finds it, and Live goes on from it.
+        return replica.read(look) if before else look()
 
     @property
     def tz(self) -> str:
@@ -78,8 +81,8 @@ class Listing:
         """Whether the request spelled out what is the default anyway, or would be ignored."""
         return self.valid and sorted(request.GET.urlencode().split("&")) != sorted(self._query().split("&"))
 
-    def address(self, **page: Any) -> str:
-        """Return the shortest address of this page, or of the one at another cursor."""
+    def at(self, **page: Any) -> str:
+        """Return the shortest address of the page at another cursor; without one, of this page."""
         return log_address(self.member, self.filters.as_query(**page) if page else self._query())
 
     def here(self, **changes: Any) -> str:
@@ -99,6 +102,7 @@ class Listing:
     def context(self) -> dict[str, Any]:
         """Return what the templates show."""
         selected = [option for option in self.options if option.selected]
+        counted = histogram_of(self, at_first=self.asks_again)
         return {
             "account": self.account,
             "picker": self.options,
@@ -118,12 +122,13 @@ class Listing:
             "period_query": self.period.as_query().items(),
             "tz": self.tz,
             "form_errors": self.filters.sentences,
+            "seconds_behind": replica.seconds_behind(),
             "role_note": _role_note(self.member),
-            "page": self._pager(),
+            "page": self._pager(counted.get("histogram")),
             **rows_of(self),
             **display_of(self),
             **live_of(self),
-            **histogram_of(self),
+            **counted,
             **facets_of(self.filters),
             **badge_context(self),
             **self.views.context(self),
@@ -135,13 +140,15 @@ class Listing:
         query = urlencode([*self.period.as_query().items(), *shown]) or self.filters.everything
         return log_address(self.member, query)
 
-    def _pager(self) -> dict[str, Any]:
+    def _pager(self, counted: dict[str, Any] | None) -> dict[str, Any]:
+        """The histogram has counted what matches, exactly or as far as it got: nobody else need do so."""
         entries = self.page.entries
+        count = max(counted["count"], len(entries)) if counted else len(entries)
         newest, oldest = (-1, 0) if self.display.ascending else (0, -1)
         return {
-            "newer_url": self.address(after=entries[newest].id) if entries and self.page.has_newer else "",
-            "older_url": self.address(before=entries[oldest].id) if entries and self.page.has_older else "",
-            "count_label": count_label(self.page.count),
+            "newer_url": self.at(after=entries[newest].id) if entries and self.page.has_newer else "",
+            "older_url": self.at(before=entries[oldest].id) if entries and self.page.has_older else "",
+            "count_label": f"{count:,}{'+' if counted and counted['since'] else ''}",
             "shown": len(entries),
         }
 

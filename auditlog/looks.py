@@ -23,8 +23,9 @@ class Look:
 
     def __init__(self, request: HttpRequest, member: Member) -> None:
         preference = preference_of(member.user)
-        self.member = member
-        self.kept_since = member.account.kept_since(timezone.now())
+        self.member, self.account = member, member.account
+        self.now = timezone.now()
+        self.kept_since = self.account.kept_since(self.now)
         enter_own_zone(preference)
         self.filters = EntryFilterSet(request.GET, member, self.kept_since)
         self.display = Display.of(self.filters.data, preference)

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.urls import reverse
 
 from accounts.models import Invitation, Member
 from accounts.roles import Permission, Reach
+from controlcenter import replica
 from controlcenter.resources.models import App
 
 from .listing import entry_url
@@ -92,19 +92,18 @@ def counted(entries: EntryQuerySet, zone: ZoneInfo) -> Counts:
         sql, params = newest.query.sql_with_params()
     except EmptyResultSet:  # Nothing may be seen, Django says, without asking.
         return counts
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS.format(entries=sql), (zone.key, *params))
-        for grouping, day, app_id, actor_id, all_, failed in cursor.fetchall():
-            count = Count(all_, failed)
-            match grouping:
-                case 0b011:
-                    counts.days[day] = count
-                case 0b101 if app_id is not None:
-                    counts.apps[app_id] = count
-                case 0b110 if actor_id is not None:
-                    counts.actors[actor_id] = count
-                case 0b111:
-                    counts.total = count
+    found = replica.rows(COUNTS.format(entries=sql), (zone.key, *params))
+    for grouping, day, app_id, actor_id, all_, failed in found:
+        count = Count(all_, failed)
+        match grouping:
+            case 0b011:
+                counts.days[day] = count
+            case 0b101 if app_id is not None:
+                counts.apps[app_id] = count
+            case 0b110 if actor_id is not None:
+                counts.actors[actor_id] = count
+            case 0b111:
+                counts.total = count
     return counts
 
 

@@ -58,7 +58,6 @@ class Row:
         event = entry.event
         actor, where = event["actor"], event["where"]
         self.id, self.url, self.open = str(entry.id), url, False
-        self.details: Any = None
         self.fold: Any = None
         """What is drawn in place of this row and the following, when they are folded."""
         self.folded = self.in_panel = False

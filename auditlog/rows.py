@@ -47,11 +47,17 @@ def rows_of(listing: "Listing") -> dict[str, Any]:
         row = Details(entry, zone, url.replace(str(ANY), str(entry.id)))
         return tell(row, listing.filters, live, listing.kept_since)
 
-    for row in rows:
-        if row.open and opened:
-            row.details = details(opened)
-    context = {"rows": rows, "peek": _with(listing.here(panel="", event=""), "panel", ""), **_folds(listing, rows)}
-    return {**context, "panel": details(panelled), **_around_panel(listing, panelled)} if panelled else context
+    context: dict[str, Any] = {
+        "rows": rows,
+        "peek": _with(listing.here(panel="", event=""), "panel", ""),
+        **_folds(listing, rows),
+    }
+    if opened:
+        until = entries.index(opened) + 1
+        context |= {"rows": rows[:until], "opened": details(opened), "rows_below": rows[until:]}
+    if panelled:
+        context |= {"panel": details(panelled), **_around_panel(listing, panelled)}
+    return context
 
 
 def tell(details: Details, filters: EntryFilterSet, live: Live, kept_since: datetime) -> Details:

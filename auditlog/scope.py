@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Concat
 
@@ -106,8 +106,10 @@ class Scope:
         if not (asked := [text.lower() for text in self._actors if "\x00" not in text]):
             return
         # Names are kept once for all accounts: only those that stand in entries the member may read are known here.
-        acted = self.entries.filter(actor_id=OuterRef("user_id"), subject=OuterRef("pk"))
-        named = Subject.objects.filter(Exists(acted), Q(slug__in=asked) | Q(email__in=asked))
+        # Not by EXISTS, which reads all of the account's entries first; so the newest of each is found by index.
+        acted = self.entries.filter(actor_id=OuterRef("user_id"), subject=OuterRef("pk")).newest_first()
+        named = Subject.objects.filter(Q(slug__in=asked) | Q(email__in=asked))
+        named = named.alias(acted=Subquery(acted.values("pk")[:1])).filter(acted__isnull=False)
         yield _people(named, "", "user_id").order_by("-pk")[:MOST]
         members = Member.objects.filter(account=self.account)
         yield _people(members.filter(Q(user__slug__in=asked) | Q(user__email__in=asked)), "user__", "user_id")

@@ -40,7 +40,7 @@ def state_of(listing: "Listing") -> dict[str, str]:
             "No entries on this page",
             "There is nothing further on this side.",
             "Back to the newest",
-            listing.address(before=""),
+            listing.at(before=""),
         )
     if listing.period.ends <= listing.kept_since:
         day = listing.kept_since.astimezone(listing.period.zone)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("@<slug:account_slug>/teams-and-logs/", views.logs, name="logs"),
     path("@<slug:account_slug>/teams-and-logs/suggestions/", views.suggestions, name="log-suggestions"),
     path("@<slug:account_slug>/teams-and-logs/results/", views.results, name="log-results"),
+    path("@<slug:account_slug>/teams-and-logs/histogram/", views.histogram, name="log-histogram"),
     path("@<slug:account_slug>/teams-and-logs/newer/", live.newer, name="log-newer"),
     path("@<slug:account_slug>/teams-and-logs/display/", views.display, name="log-display"),
     path("@<slug:account_slug>/teams-and-logs/views/", view_pages.views, name="log-views"),

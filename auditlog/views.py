@@ -19,8 +19,9 @@ from controlcenter.operations import Operation
 
 from .display import preference_of
 from .display_menu import DisplayForm
+from .histogram import histogram_of
 from .listing import Listing, count_label
-from .looks import log_address
+from .looks import Look, log_address
 from .models import Entry
 from .overview import Overview, pending_invitations
 from .periods import own_zone
@@ -75,7 +76,7 @@ def logs(request: HttpRequest, member: Member) -> HttpResponse:
     if not request.GET and (default := listing.views.default):
         return redirect(log_address(member, default.query))
     if listing.has_longer_address(request):
-        return redirect(listing.address())
+        return redirect(listing.at())
     response = render(request, "auditlog/logs.html", listing.context())
     _record_view(listing)
     return response
@@ -92,9 +93,19 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
     listing = Listing(request, member)
     response = render(request, "auditlog/_results.html", listing.context())
     here = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
-    response["HX-Push-Url"] = "false" if here == listing.address() else listing.address()
+    response["HX-Push-Url"] = "false" if here == listing.at() else listing.at()
     _record_view(listing)
     return response
+
+
+@account_page()
+@require_safe
+def histogram(request: HttpRequest, member: Member) -> HttpResponse:
+    """The histogram, counted for as long as somebody may wait who has the page already."""
+    _require_reader(member)
+    if not member.account.plan.audit_log:
+        raise Http404
+    return render(request, "auditlog/_histogram.html", histogram_of(Look(request, member), at_first=False))
 
 
 @account_page()

@@ -3,8 +3,9 @@
     python -m tests.sealing_cost --seconds 60
 
 One writer's changes are timed while another process writes at a steady rate; every seven seconds the sealer is stopped,
-or let go on, when it seals what was left over as well. Pairs of phases change their order, so that a drift cancels out. Its processor time is that of its process and its backend together.
-Exits with 1 when changes take over 5 % longer, or the sealer more than a twentieth of a core.
+or let go on, when it seals what was left over as well. Pairs of phases change their order, so that a drift cancels out.
+The sealer's processor time is that of its process and its backend together. Exits with 1 when changes take over 5 %
+longer, or the sealer more than a twentieth of a core.
 """
 
 import argparse

@@ -183,6 +183,7 @@ READING: dict[str, tuple[Permission | None, dict[str, str]]] = {
     "log-results": (Permission.READ_LOG, {}),
     "log-suggestions": (Permission.READ_LOG, {}),
     "log-newer": (Permission.READ_LOG, {}),
+    "log-histogram": (Permission.READ_LOG, {}),
     "log-views": (Permission.READ_LOG, {}),
     "log-copy": (Permission.READ_LOG, {}),
     "log-integrity": (Permission.EXPORT_LOG, {}),

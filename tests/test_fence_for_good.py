@@ -1,14 +1,18 @@
 """The fence around what is really committed: nothing stays on a connection, and the sealer does its work."""
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
+from auditlog.counting import Counting, Values
 from auditlog.fence.rights import FENCED, LEAKPROOF
 from auditlog.hours import roll_up
 from auditlog.models import Entry
@@ -100,3 +104,18 @@ def test_the_reaper_removes_a_month_under_its_role(settings: Any, acme: Account)
 def test_a_month_that_nobody_certified_stays_whoever_asks(role: str, acme: Account) -> None:
     with acting_under(role), pytest.raises(DatabaseError, match=r"permission denied|no certificate says"):
         run("SELECT auditlog_drop_month(%s, false)", JANUARY)
+
+
+@pytest.mark.usefixtures("fenced")
+def test_what_the_hourly_counts_lack_is_found_by_index() -> None:
+    """What PostgreSQL takes for leaky is compared after the fence is passed: all of the account would be read."""
+    account, midnight = AccountFactory(), datetime(2026, 1, 1, tzinfo=UTC)
+    with acting_under(APP), within(account.pk):
+        with CaptureQueriesContext(connection) as asked:
+            Counting(account.pk, Values(), [midnight, midnight + timedelta(days=1)]).exactly()
+        sql = asked.captured_queries[-1]["sql"].partition("; ")[2]
+        run("SET enable_seqscan = off")
+        plan = "\n".join(line for (line,) in run(f"EXPLAIN {sql}"))
+        run("RESET enable_seqscan")
+    assert re.search(r"Index Cond: .*xid >= ", plan)
+    assert not re.search(r"Filter: .*xid >= ", plan)

@@ -199,8 +199,22 @@ def test_a_drawing_in_part_says_so(page: Client, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(counting, "PATIENCE", timedelta())
     response = page.get(f"{URL}?text=Three")
     assert "Counted back to Nov 23, 00:00; choose fewer dates" in heading(response)
+    assert "teams-and-logs/histogram/" not in response.content.decode()
     assert "Nov 1, 00:00 to 06:00: not counted" in response.content.decode()
     assert "Counted back" not in heading(page.get(URL))
+
+
+@pytest.mark.usefixtures("history")
+def test_a_page_asks_for_the_rest_of_a_drawing_in_part(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "AT_FIRST", timedelta())
+    assert heading(page.get(f"{URL}?text=Three")).startswith("1 of "), "without scripts it waits for all"
+    page.cookies["scripts"] = "on"
+    found = re.search(r'class="hist"[^>]* hx-get="([^"]+)"', page.get(f"{URL}?text=Three").content.decode())
+    assert found
+    rest = page.get(html.unescape(found[1]))
+    assert heading(rest).startswith("1 of 6 entries"), "the look itself is one"
+    assert "hx-get" not in rest.content.decode()
+    assert 'class="ev"' not in rest.content.decode()
 
 
 @pytest.mark.usefixtures("history")

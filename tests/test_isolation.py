@@ -237,6 +237,7 @@ def test_no_query_finds_anything_of_another_account(worlds: Worlds) -> None:
         "logs": [{"app": "beta-app"}, {"view": "beta-shared"}, {"event": entry}],
         "log-suggestions": [{"q": text} for text in ("app:beta", "actor:beta", "token:", "target:model:beta", hum)],
         "log-newer": [{"after": entry}, {"app": "beta-app"}],
+        "log-histogram": [{name: value} for name, value in {**names, **places}.items()],
         "log-copy": [names],
         "log-export": [names, places],
         "log-compare-with": [{"with": entry, **places}],

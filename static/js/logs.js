@@ -164,6 +164,8 @@ document.addEventListener('htmx:beforeSwap', ({ detail }) => {
     };
     if (fits) detail.isError = false;                                        // a refusal is drawn like any other answer
     else if (detail.xhr.status < 400) location.assign(pageUrl(searchOf(detail)));   // signed out, or the plan changed
+  } else if (detail.target.matches?.('.hist')) {
+    detail.shouldSwap = text.includes('class="hist"');                       // not a page to sign in
   } else if (detail.target.matches?.('.ev') && detail.xhr.status < 400 && !text.includes('class="det"')) {
     detail.shouldSwap = false;
     location.assign(detail.pathInfo.requestPath);

@@ -9,6 +9,7 @@ const remember = (name, value) => {
   const secure = location.protocol === 'https:' ? '; secure' : '';
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=lax${secure}`;
 };
+remember('scripts', 'on');   // The server may leave something for them to ask for.
 const choose = {
   theme(value) {
     if (value === 'system') delete root.dataset.theme; else root.dataset.theme = value;

@@ -222,6 +222,7 @@ def test_axe_finds_nothing_in_any_state(
     page.goto(LOGS)
     brush(page, AFTERNOON, "Nov 12, 00:00 – 06:00")
     assert axe(page) == []
+    monkeypatch.setattr(counting, "AT_FIRST", timedelta())
     monkeypatch.setattr(counting, "PATIENCE", timedelta())
     page.goto(f"{LOGS}?text=V1")
     expect(page.locator(".hist-h")).to_contain_text("Counted back to")

@@ -65,6 +65,7 @@ list.addEventListener('pointerdown', (event) => {
 // What is being typed is not replaced by the answer to what was sent before.
 let sent = null;
 document.addEventListener('htmx:beforeRequest', ({ detail }) => {
+  if (detail.elt.matches('.hist')) return;   // asks for its rest by itself
   quiet = true;
   sent = detail.elt === bar().form ? bar().value : undefined;
 });
