@@ -40,33 +40,38 @@ class HoldingCollector(Collector):
         self._leading: dict[int, tuple[Sequence[models.Model], set[Any]]] = {}
 
     def related_objects(self, related_model: Any, related_fields: Any, objs: Any) -> models.QuerySet[Any]:
-        rows = self._related(related_model, related_fields, objs)
         if self._leading_to(objs).isdisjoint(related_fields):
-            return rows.none()
+            return cast("models.QuerySet[Any]", related_model._base_manager.none())
+        rows: models.QuerySet[Any] = super().related_objects(related_model, related_fields, objs)
         return rows.select_for_update(of=("self",))
-
-    def _related(self, *args: Any) -> models.QuerySet[Any]:
-        rows: models.QuerySet[Any] = super().related_objects(*args)
-        return rows
 
     def _leading_to(self, objs: Sequence[models.Model]) -> set[Any]:
         """Return the fields through which any row leads to one of some rows: one query."""
         known = self._leading.get(id(objs))
         if known is None or known[0] is not objs:
-            relations = cast("Iterable[Any]", get_candidate_relations_to_delete(objs[0]._meta))
-            fields = [each.field for each in relations if each.on_delete is not models.DO_NOTHING]
-            known = self._leading[id(objs)] = objs, self._with_any(fields, objs) if fields[1:] else set(fields)
+            known = self._leading[id(objs)] = objs, self._with_any(objs)
         return known[1]
 
-    def _with_any(self, fields: list[Any], objs: Sequence[models.Model]) -> set[Any]:
-        queries = [self._related(field.model, [field], objs).order_by().values("pk").query for field in fields]
-        asked = [query.sql_with_params() for query in queries]
+    def _with_any(self, objs: Sequence[models.Model]) -> set[Any]:
+        fields, sql = _leading_here(type(objs[0]))
+        if not fields[1:]:
+            return set(fields)
         with connections[self.using].cursor() as cursor:
-            cursor.execute(
-                f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in asked)}",
-                [param for _, params in asked for param in params],
-            )
+            cursor.execute(sql, [[getattr(each, field.target_field.attname) for each in objs] for field in fields])
             return {field for field, has_any in zip(fields, cursor.fetchone(), strict=True) if has_any}
+
+
+@cache
+def _leading_here(model: type[models.Model]) -> tuple[list[Any], str]:
+    """Return the fields of others that lead to rows of a model, and the statement that says which of them do."""
+    relations = cast("Iterable[Any]", get_candidate_relations_to_delete(model._meta))
+    fields = [each.field for each in relations if each.on_delete is not models.DO_NOTHING]
+    name = connection.ops.quote_name
+    asked = [
+        f"EXISTS (SELECT FROM {name(field.model._meta.db_table)} WHERE {name(field.column)} = ANY(%s))"
+        for field in fields
+    ]
+    return fields, f"SELECT {', '.join(asked)}"
 
 
 class TrackedQuerySet(models.QuerySet[T]):
@@ -113,8 +118,8 @@ class TrackedQuerySet(models.QuerySet[T]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def _held(self, *, no_key: bool = False) -> models.QuerySet[T]:
-        """The whole rows, held until the transaction ends: what happens to them is recorded as of then."""
-        rows: models.QuerySet[T] = self.order_by()
+        """The whole rows, held in order until the transaction ends: what happens to them is recorded as of then."""
+        rows: models.QuerySet[T] = self.order_by("pk")
         if rows._fields is not None:  # type: ignore[attr-defined]
             rows = self.model._base_manager.using(self.db).filter(pk__in=rows.values("pk"))
         return rows.select_related(None).defer(None).select_for_update(of=("self",), no_key=no_key)
