@@ -272,7 +272,7 @@ document.addEventListener('keydown', () => { import(sheet.dataset.source).catch(
 function act(key) {
   keysPending += 1;
   turn = turn.then(async () => {   // imports may end in another order than they began
-    const { default: carryOut } = await import(sheet.dataset.source);
+    const [{ default: carryOut }] = await Promise.all([import(sheet.dataset.source), ...modules.values()]);   // who hears it
     if (key === 'Enter') document.activeElement.click(); else carryOut(key);
   }).catch(() => {}).finally(() => { keysPending -= 1; });
 }

@@ -1,11 +1,12 @@
 """Details in a browser: the panel by mouse and keys, copying, comparing, pivots and folds; also without JavaScript."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from controlcenter.context import SYSTEM, Where, acting_as
@@ -93,6 +94,17 @@ def test_o_opens_the_panel_and_escape_returns_to_the_row(logs: Page) -> None:
     expect(logs.locator("#panel")).to_be_hidden()
     expect(logs.locator(f"#entry-{entry} .x")).to_be_focused()
     assert "panel=" not in logs.url
+
+
+def test_o_waits_for_the_file_that_opens_the_panel(logs: Page) -> None:
+    def late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    logs.route("**/details*.js", late)
+    logs.goto(f"{LOGS}?fold=off")
+    open_by_key(logs, 6)
+    expect(logs.locator("#panel-title")).to_be_focused()
 
 
 def test_the_button_of_a_row_opens_it_and_the_cross_closes_it(logs: Page) -> None:
