@@ -102,9 +102,7 @@ def results(request: HttpRequest, member: Member) -> HttpResponse:
 @require_safe
 def histogram(request: HttpRequest, member: Member) -> HttpResponse:
     """The histogram, counted for as long as somebody may wait who has the page already."""
-    _require_reader(member)
-    if not member.account.plan.audit_log:
-        raise Http404
+    _require_log(member)
     return render(request, "auditlog/_histogram.html", histogram_of(Look(request, member), at_first=False))
 
 
@@ -112,9 +110,7 @@ def histogram(request: HttpRequest, member: Member) -> HttpResponse:
 @require_safe
 def suggestions(request: HttpRequest, member: Member) -> HttpResponse:
     """What could be written next in the query bar."""
-    _require_reader(member)
-    if not member.account.plan.audit_log:
-        raise Http404
+    _require_log(member)
     kept_since = member.account.kept_since(timezone.now())
     return render(request, "auditlog/_suggestions.html", suggestions_for(member, request.GET, kept_since))
 
@@ -135,6 +131,13 @@ def display(request: HttpRequest, member: Member) -> HttpResponse:
 def _require_reader(member: Member) -> None:
     with attempting(Operation.LOG_VIEW, account_id=member.account_id):
         require(member, Permission.READ_LOG)
+
+
+def _require_log(member: Member) -> None:
+    """For parts of the tab: where the plan leaves the tab empty there are none."""
+    _require_reader(member)
+    if not member.account.plan.audit_log:
+        raise Http404
 
 
 def _record_view(listing: Listing) -> None:

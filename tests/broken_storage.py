@@ -28,9 +28,8 @@ from typing import Any
 import psycopg
 import requests
 
-from .servers import answers, folder_for, free_port, set_up
+from .servers import folder_for, free_port, running, set_up
 
-ROOT = Path(__file__).parent.parent
 THREADS = 8
 LONGEST_RECOVERY = 10.0
 TIMEOUT = 1  # seconds for a statement
@@ -110,22 +109,11 @@ class World:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Inside, gunicorn serves as README says."""
-        address = self.base.removeprefix("http://")
         application = "tests.broken_storage:without_collected_files()"
         command = [sys.executable, "-m", "gunicorn", application, "--workers", "2", "--threads", "4"]
-        with (self.folder / "server.log").open("w") as log:
-            environment = {**os.environ, "ALLOWED_HOSTS": "127.0.0.1", "API_REQUESTS_PER_MINUTE": "1000000"}
-            server = subprocess.Popen(
-                [*command, "--bind", address], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment
-            )
-            try:
-                while not answers(f"{self.base}/health/"):
-                    assert server.poll() is None, (self.folder / "server.log").read_text()
-                    time.sleep(0.05)
-                yield
-            finally:
-                server.terminate()
-                server.wait(20)
+        served_as = {"ALLOWED_HOSTS": "127.0.0.1", "API_REQUESTS_PER_MINUTE": "1000000"}
+        with running(command, self.base, self.folder / "server.log", served_as):
+            yield
 
 
 def without_collected_files() -> Any:

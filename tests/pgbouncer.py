@@ -25,9 +25,8 @@ import requests
 
 from controlcenter.local_postgres import LocalPostgres
 
-from .servers import answers, folder_for, free_port, set_up, use
+from .servers import folder_for, free_port, running, set_up, use
 
-ROOT = Path(__file__).parent.parent
 SESSIONS = 2
 THREADS = 8
 TIMES = 24
@@ -139,22 +138,8 @@ class World:
         served_as = {"ALLOWED_HOSTS": "127.0.0.1", "DATABASE_URL": self.bouncer.url("controlcenter_app")}
         application = "tests.broken_storage:without_collected_files()"
         command = [sys.executable, "-m", "gunicorn", "--config", "python:controlcenter.serving", application]
-        with (self.folder / "server.log").open("w") as log:
-            server = subprocess.Popen(
-                [*command, "--bind", self.base.removeprefix("http://"), "--timeout", "120"],
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **served_as},
-            )
-            try:
-                while not answers(f"{self.base}/health/"):
-                    assert server.poll() is None, (self.folder / "server.log").read_text()
-                    time.sleep(0.05)
-                yield
-            finally:
-                server.terminate()
-                server.wait(20)
+        with running([*command, "--timeout", "120"], self.base, self.folder / "server.log", served_as):
+            yield
 
     def get(self, account: str, path: str) -> Any:
         return requests.get(f"{self.base}/@{account}{path}", cookies=self.cookies[account], timeout=60)

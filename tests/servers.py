@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +54,27 @@ def answers(url: str) -> bool:
         return requests.get(url, timeout=10).ok
     except (requests.ConnectionError, requests.Timeout):
         return False
+
+
+@contextmanager
+def running(gunicorn: Sequence[str], base: str, log: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Inside, a server of ours answers at an address; what it says is in a file."""
+    with log.open("w") as said:
+        server = subprocess.Popen(
+            [*gunicorn, "--bind", base.removeprefix("http://")],
+            cwd=Path(__file__).parent.parent,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+        )
+        try:
+            while not answers(f"{base}/health/"):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
+            server.wait(20)
 
 
 def use(url: str) -> None:
