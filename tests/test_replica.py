@@ -95,6 +95,10 @@ def client(acme: Account) -> Client:
 def caught_up() -> None:
     """Wait until the replica has all there is."""
     deadline = time.monotonic() + 10
+    with transaction.atomic(), connection.cursor() as cursor:
+        # What reading tidies up is written to the log, too, and stays unsent until somebody's commit takes it along.
+        cursor.execute("SET LOCAL synchronous_commit = on")
+        cursor.execute("SELECT pg_current_xact_id()")
     while not replica.has_caught_up():
         assert time.monotonic() < deadline, "the standby does not follow"
 
