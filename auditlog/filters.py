@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -166,9 +167,12 @@ class EntryFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         entries: EntryQuerySet = self.qs if self.is_valid() else self.queryset.none()
         return entries
 
-    def entries_without(self, name: str) -> EntryQuerySet:
-        """What was asked for, but narrowed by nothing of one field: what else could be chosen there."""
-        entries: EntryQuerySet = self.queryset
+    def entries_without(self, name: str, *, patience: timedelta | None = None) -> EntryQuerySet:
+        """What was asked for, but narrowed by nothing of one field: what else could be chosen there.
+
+        With ``patience`` see ``EntryQuerySet.patiently``.
+        """
+        entries: EntryQuerySet = self.queryset if patience is None else self.queryset.patiently(patience)
         for parameter, value in self.chosen.items():
             if parameter.lstrip("-") != name:
                 entries = self.filters[parameter].filter(entries, value)

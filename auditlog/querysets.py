@@ -1,8 +1,8 @@
 """What one can ask of the log. Always newest first, always by keyset: no OFFSET and no uncapped count anywhere."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import reduce
 from ipaddress import IPv4Network, IPv6Network
 from operator import or_
@@ -20,7 +20,7 @@ from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from .ids import ceiling_id, floor_id
-from .texts import Mentions, Stretch
+from .texts import Mentions, Stretch, Unread
 
 if TYPE_CHECKING:
     from .models import Entry
@@ -117,6 +117,16 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         entries = self.filter(**{bound: value for bound, value in bounds.items() if value})
         entries._stretch = self._stretch and self._stretch.within(since=since, before=before)
         return entries
+
+    def patiently(self, patience: timedelta) -> Self:
+        """The same, where texts that are asked for from now on are looked for no longer than that; see ``Unread``."""
+        entries = self.all()
+        entries._stretch = self._stretch and replace(self._stretch, patience=patience)
+        return entries
+
+    def marking_unread(self, *texts: str) -> Self:
+        """The same, each with ``unread``: whether patience was over before these texts were looked for in it."""
+        return self.annotate(unread=Unread(texts, self._stretch))
 
     def with_operation(self, *operations: Operation, excluded: bool = False) -> Self:
         """Entries of some operations."""

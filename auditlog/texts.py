@@ -13,6 +13,7 @@ piece would hold nearly all grams there are, and tell nothing.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -121,6 +122,8 @@ FROM late, LATERAL (
 ) AS enough
 """  # noqa: S608
 
+OUT_OF_TIME = "clock_timestamp() > statement_timestamp() + %s"
+
 MENTIONS = (
     "(auditlog_entry.operation <> %s AND lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
     " AND auditlog_text(auditlog_entry.body) ILIKE %s)"
@@ -150,6 +153,8 @@ class Stretch:
     since: UUID = LOWEST
     before: UUID = HIGHEST
     findings: Findings = field(default_factory=Findings)
+    patience: timedelta | None = None
+    """For how long entries may be looked through; None for as long as it takes. See ``Unread``."""
 
     def within(self, *, since: UUID | None = None, before: UUID | None = None) -> "Stretch":
         """Return the part of it from one id on, or up to another, which is left out."""
@@ -186,10 +191,27 @@ class Mentions(RawSQL):
         """Return the condition: the ids of the entries, where they are known."""
         found = self.stretch.find(self.texts) if self.stretch else None
         if found is None:
-            return super().as_sql(compiler, connection)
+            sql, params = super().as_sql(compiler, connection)
+            if self.stretch is None or self.stretch.patience is None:
+                return sql, params
+            return f"CASE WHEN {OUT_OF_TIME} THEN true ELSE {sql} END", [self.stretch.patience, *params]
         if not found.ids:
             raise EmptyResultSet
         return "(auditlog_entry.id = ANY (%s))", (found.ids,)
+
+
+class Unread(Mentions):
+    """Whether an entry was met when no patience was left to look through it.
+
+    Such ones are taken all the same, so that they fill a limit and end the statement; they count as none.
+    """
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Return the condition: none is, where the ids of all that fit are known."""
+        stretch = self.stretch
+        if not stretch or stretch.patience is None or not self.texts or stretch.find(self.texts) is not None:
+            return "false", []
+        return f"({OUT_OF_TIME})", [stretch.patience]
 
 
 def _find(account_id: int, texts: Sequence[str], since: UUID, before: UUID) -> Found | None:

@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,12 @@ def _flush_may_empty_the_log() -> Iterator[None]:
 def _nothing_is_known() -> None:
     from django.conf import settings
 
-    from auditlog import counting, viewing
+    from auditlog import counting, facets, viewing
     from auditlog.sealing import badge
 
     Path(settings.UNRECORDED_FILE).unlink(missing_ok=True)
     counting.AT_FIRST = counting.PATIENCE  # However busy the machine is, a small log is counted.
+    facets.PATIENCE = timedelta(minutes=1)
     viewing.forget()
     badge.forget()
     badge.FRESH_FOR = 3600  # However long a test takes, it is asked once.
