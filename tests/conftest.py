@@ -49,17 +49,33 @@ def _make_settings_quick(folder: Path) -> None:
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """What Django keeps of its models is made once, not after each test with real transactions: a third of a flush."""
+    from django.contrib.auth.management import create_permissions
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.db.models.signals import post_migrate
+
+    assert post_migrate.disconnect(create_contenttypes)
+    assert post_migrate.disconnect(create_permissions, dispatch_uid="django.contrib.auth.management.create_permissions")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_may_empty_the_log() -> Iterator[None]:
     """Tests with real transactions end by emptying all tables, which the triggers of the log refuse.
 
     Rows are deleted, table by table: TRUNCATE writes new files for each table and index, which takes ten times as long.
     """
+    from django.contrib.auth.models import Permission
+    from django.contrib.contenttypes.models import ContentType
     from django.db.backends.postgresql.operations import DatabaseOperations
 
     def sql_flush(self: Any, style: Any, tables: Sequence[str], **options: Any) -> list[str]:
         without_triggers = "SET LOCAL session_replication_role = replica"
-        return [without_triggers, *(f"DELETE FROM {self.quote_name(table)}" for table in tables)]  # noqa: S608
+        emptied = [table for table in tables if table not in kept]
+        return [without_triggers, *(f"DELETE FROM {self.quote_name(table)}" for table in emptied)]  # noqa: S608
+
+    kept = {ContentType._meta.db_table, Permission._meta.db_table}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
