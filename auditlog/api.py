@@ -21,6 +21,7 @@ from controlcenter.operations import Operation
 from controlcenter.problems import Problem
 from controlcenter.wire import AccountId, Status, about
 
+from .fetching import MOST_BYTES, Row, fetched, whole
 from .messages import COLUMNS, Followed, Found, messages_of
 from .models import Entry
 from .positions import Misplaced, Position
@@ -42,7 +43,14 @@ class After(BaseModel):
         "AnMAAAAAAAAABwAAAAAAAAfR",
         "",
     )
-    per_page: int = about("How many entries to return at most.", 100, 100, ge=1, le=1000)
+    per_page: int = about(
+        "How many entries to return at most; fewer when they have "
+        f"{MOST_BYTES // 1_000_000} MB together. `position` says how far it went.",
+        100,
+        100,
+        ge=1,
+        le=1000,
+    )
     wait: float = about(
         "For how many seconds to wait for an entry when there is none.",
         20,
@@ -65,11 +73,15 @@ def post_audit_log_searches(request: Call, account_id: AccountId, body: Search =
     """
     scope = body.query.scope(request.auth, _kept_since(request.auth))
     part = body.part_of(scope).values_list(*COLUMNS)
-    rows = replica.read(lambda: list(part.all()), all_of_it=True) if body.pagination.cursor else list(part)
-    entries = messages_of(rows[: body.pagination.per_page])
-    more = {"next_cursor": body.cursor_after(UUID(entries[-1]["id"]))} if len(rows) > len(entries) else {}
+
+    def look() -> tuple[list[Row], int]:
+        rows = fetched(part)
+        return whole(rows[: body.pagination.per_page], request.auth.account_id), len(rows)
+
+    rows, found = replica.read(look, all_of_it=True) if body.pagination.cursor else look()
+    more = {"next_cursor": body.cursor_after(UUID(rows[-1][0]))} if found > len(rows) else {}
     record_view(request.auth, body.query.in_words)
-    return _answer(entries=entries, **more)
+    return _answer(entries=messages_of(rows), **more)
 
 
 @router.get(
@@ -91,7 +103,8 @@ def list_audit_log_entries(request: Call, account_id: AccountId, query: Query[Af
     if not part.rows and query.wait and (come := something_comes(look, part.position, query.wait)):
         _authorize_anew(request)
         part = look(come)
-    return _answer(entries=messages_of(part.rows), position=str(part.position))
+    rows = whole(part.rows, request.auth.account_id)
+    return _answer(entries=messages_of(rows), position=str(part.position_after(len(rows))))
 
 
 def readable(member: Member) -> EntryQuerySet:

@@ -115,8 +115,8 @@ def the_server_is_fenced(databases: Sequence[str] | None = None, **_: Any) -> li
     return [
         Caution(
             f"The database role {role} owns the audit log or is a superuser: it could change the log.",
-            hint="Right for migrate, make_partitions and harden_database, which makes roles for the rest: let servers "
-            "run as controlcenter_app, seal_log and roll_up_log as controlcenter_sealer, reap_log as "
+            hint="Right for migrate, make_partitions, pack_log and harden_database, which makes roles for the rest: "
+            "let servers run as controlcenter_app, seal_log and roll_up_log as controlcenter_sealer, reap_log as "
             "controlcenter_reaper.",
             id="auditlog.W002",
         )

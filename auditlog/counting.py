@@ -73,12 +73,13 @@ since AS MATERIALIZED (SELECT coalesce((SELECT xid FROM mark), '0'::xid8) AS xid
 
 # The orders make the planner walk the indexes: it does not know before how little that is. Beside the fence it takes a
 # comparison for safe only with something as plain as a column: with coalesce() all of the account was read, in seconds
-# where it takes less than one millisecond. What lies in a piece is
+# where it takes less than one millisecond. Of a single bound it expects a third of the account, so that logs of some
+# 100,000 entries were read whole, in 76 ms; of two, even if one says nothing, a two-hundredth. What lies in a piece is
 # counted there and not among the late: ends of pieces, in turns, have an odd number before what is inside of one.
 LIVE = """
 late AS MATERIALIZED (
     SELECT id, success, app_id, actor_id, operation FROM auditlog_entry
-    WHERE account_id = %s AND xid >= (SELECT xid FROM since) ORDER BY xid LIMIT %s
+    WHERE account_id = %s AND xid >= (SELECT xid FROM since) AND xid <= '18446744073709551615' ORDER BY xid LIMIT %s
 ),
 cut AS MATERIALIZED (
     SELECT entry.* FROM unnest(%s::uuid[], %s::uuid[]) AS piece (first, last)
@@ -101,30 +102,23 @@ SELECT %s, width_bucket(id, %s::uuid[]) - 1, count(*) FILTER (WHERE success), co
 FROM live WHERE {condition} GROUP BY 2
 """
 
-_SUMS = ", ".join(f"sum({name}_{quarter}) AS {name}_{quarter}" for name in ("done", "failed") for quarter in QUARTERS)
 _WHOLE = ", ".join(
     f"sum({' + '.join(f'{outcome}_{quarter}' for quarter in QUARTERS)})::bigint" for outcome in ("done", "failed")
 )
 _QUARTERS = ", ".join(f"(hour * 4 + {quarter}, done_{quarter}, failed_{quarter})" for quarter in QUARTERS)
+_OF_SERIES = "account_id = %s AND dimension = %s AND value = ANY (%s) AND EXISTS (SELECT FROM mark)"
 COUNTED_HOURS = f"""
-SELECT %s, width_bucket(slot, %s::int[]) - 1, sum(done)::bigint, sum(failed)::bigint
-FROM (
-    SELECT hour, {_SUMS} FROM auditlog_hour
-    WHERE account_id = %s AND dimension = %s AND value = ANY (%s) AND hour >= %s AND hour <= %s
-        AND EXISTS (SELECT FROM mark)
-    GROUP BY hour
-) AS hourly
-CROSS JOIN LATERAL (VALUES {_QUARTERS}) AS quarter (slot, done, failed)
-WHERE slot >= %s AND slot < %s AND slot <> ALL (%s::int[])
+SELECT %s, width_bucket(hour * 4, %s::int[]) - 1, {_WHOLE}
+FROM auditlog_hour
+WHERE {_OF_SERIES} AND hour >= %s AND hour < %s AND hour <> ALL (%s::int[])
 GROUP BY 2
 """  # noqa: S608
 
-# Where every bar begins with an hour, as those of long ranges do: a fifth of the work.
-COUNTED_WHOLE_HOURS = f"""
-SELECT %s, width_bucket(hour, %s::int[]) - 1, {_WHOLE}
-FROM auditlog_hour
-WHERE account_id = %s AND dimension = %s AND value = ANY (%s) AND hour >= %s AND hour < %s
-    AND EXISTS (SELECT FROM mark)
+# Hours in which an edge lies; the others, whole, take a fifth of the work.
+COUNTED_QUARTERS = f"""
+SELECT %s, width_bucket(slot, %s::int[]) - 1, sum(done)::bigint, sum(failed)::bigint
+FROM auditlog_hour CROSS JOIN LATERAL (VALUES {_QUARTERS}) AS quarter (slot, done, failed)
+WHERE {_OF_SERIES} AND hour = ANY (%s::int[]) AND slot >= %s AND slot < %s AND slot <> ALL (%s::int[])
 GROUP BY 2
 """  # noqa: S608
 
@@ -222,15 +216,15 @@ class Counting:
         for name, of in series.items():
             condition, values = of.as_condition()
             selects.append((COUNTED_LIVE.format(condition=condition), [name, self.ids[:-1], *values]))
-            selects.append(self._hours(name, [self.account_id, int(of.dimension), list(of.values)]))
+            selects += self._hours(name, [self.account_id, int(of.dimension), list(of.values)])
         return selects
 
-    def _hours(self, name: str, which: list[Any]) -> SQL:
-        first, last = self.slots[0], self.slots[-1]
-        if not self.cut and not any(slot % 4 for slot in self.slots):
-            hours = [slot // 4 for slot in self.slots]
-            return COUNTED_WHOLE_HOURS, [name, hours[:-1], *which, hours[0], hours[-1]]
-        return COUNTED_HOURS, [name, self.slots[:-1], *which, first // 4, last // 4, first, last, self.cut]
+    def _hours(self, name: str, which: list[Any]) -> list[SQL]:
+        edges, first, last = self.slots[:-1], self.slots[0], self.slots[-1]
+        parted = sorted({slot // 4 for slot in self.slots if slot % 4} | {slot // 4 for slot in self.cut})
+        whole: SQL = COUNTED_HOURS, [name, edges, *which, -(-first // 4), last // 4, parted]
+        quarters: SQL = COUNTED_QUARTERS, [name, edges, *which, parted, first, last, self.cut]
+        return [whole, quarters] if parted else [whole]
 
     def _scan(self, entries: EntryQuerySet, patience: timedelta) -> SQL:
         within = entries.filter(id__gte=RawSQL("ids.first", ()), id__lt=RawSQL("ids.last", ()))

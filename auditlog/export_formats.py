@@ -4,14 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import compress
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from controlcenter.operations import Operation
 
-from .bodies import SHOWS, Body, body_of
+from .bodies import SHOWS, Body, Target, body_of
 from .models import Subject
 from .presentation import ERASED, named_in, subjects_in
 
@@ -24,7 +23,7 @@ COLUMNS = (
     *("changes", "source_ip", "peer_ip", "forwarded_for", "user_agent", "request_id", "method", "path"),
     *("success", "failure_code", "failure_sentence", "reason", "entry_id", "leaf"),
 )
-LABELS = {int(operation): operation.label for operation in Operation}
+CODES = {int(operation): (str(int(operation)), operation.label) for operation in Operation}
 FORMULAS = frozenset("=+-@\t\r\n＝＋－＠'")
 """What a spreadsheet takes for a formula begins so. An apostrophe makes it text; it is set before one, too, so that
 taking one away always gives what was there."""
@@ -72,13 +71,13 @@ class People:
             self._known = {None: NOBODY}
         if unknown := {row[3] for row in rows} - self._known.keys():
             self._known |= {subject.pk: _person(subject) for subject in Subject.objects.filter(pk__in=unknown)}
-        names = [SHOWS in row[1] for row in rows]
-        named = subjects_in(_changes(row[1]) for row in compress(rows, names))
         known = self._known
-        return [
-            Line(entry_id, body, leaf, known.get(subject, NOBODY), named if shows else None)
-            for (entry_id, body, leaf, subject), shows in zip(rows, names, strict=True)
-        ]
+        lines = [Line(entry_id, body, leaf, known.get(subject, NOBODY), None) for entry_id, body, leaf, subject in rows]
+        if naming := [line for line in lines if SHOWS in line.body]:
+            named = subjects_in(_changes(line.body) for line in naming)
+            for line in naming:
+                line.named = named
+        return lines
 
 
 def _person(subject: Subject) -> Person:
@@ -159,7 +158,9 @@ def _values(line: Line) -> str:
     """Return an entry in the order of ``COLUMNS``, with ``BETWEEN`` its values."""
     body, person = body_of(line.body), line.person
     actor, operation, targets, app = body.actor, body.operation, body.targets, body.app
-    where, failure, code = body.where, body.failure, body.operation.code
+    where, failure = body.where, body.failure
+    code, label = CODES.get(operation.code) or (str(operation.code), "")
+    touched, touched_names = _listed(targets)
     changes = _told_changes(line, body)
     # In JSON a quotation mark has a backslash before it: where there is none, only the changes hold any.
     has_quotes = b"\\" in line.body or person.has_quotes
@@ -172,13 +173,13 @@ def _values(line: Line) -> str:
         actor.token,
         actor.token_name,
         operation.name,
-        str(code),
-        LABELS.get(code, ""),
+        code,
+        label,
         body.sentence,
         app.id if app else "",
         app.name if app else "",
-        "; ".join([f"{target.type}:{target.id}" for target in targets]),
-        "; ".join([target.name for target in targets]),
+        touched,
+        touched_names,
         changes if has_quotes else changes.replace('"', '""'),
         where.ip,
         where.peer,
@@ -195,6 +196,14 @@ def _values(line: Line) -> str:
         line.leaf,
     )
     return BETWEEN.join([value.replace('"', '""') for value in values] if has_quotes else values)
+
+
+def _listed(targets: list[Target]) -> tuple[str, str]:
+    """Return what was touched, and by what names."""
+    if len(targets) == 1:  # Nearly always: worth a short cut.
+        [target] = targets
+        return f"{target.type}:{target.id}", target.name
+    return "; ".join([f"{each.type}:{each.id}" for each in targets]), "; ".join([each.name for each in targets])
 
 
 def _told_changes(line: Line, body: Body) -> str:

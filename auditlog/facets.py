@@ -194,8 +194,8 @@ def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, lis
 def _newest(filters: EntryFilterSet, without: str, until: timedelta) -> tuple[str, Any]:
     """Return SQL for the newest entries of what was asked for, but for one field."""
     entries = filters.entries_without(without, patience=until)
-    marked = entries.marking_unread(*filters.narrowing.get("text", ()))
-    sql, params = marked.part(COUNT_LIMIT + 1).values(*COLUMNS, "unread").query.sql_with_params()
+    marked = entries.part(COUNT_LIMIT + 1).marking_unread(*filters.narrowing.get("text", ()))
+    sql, params = marked.values(*COLUMNS, "unread").query.sql_with_params()
     return sql, params
 
 

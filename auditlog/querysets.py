@@ -20,7 +20,7 @@ from controlcenter.context import ActorType
 from controlcenter.operations import Operation
 
 from .ids import ceiling_id, floor_id
-from .texts import Mentions, Stretch, Unread
+from .texts import HIGHEST, LOWEST, Mentions, Stretch, Unread
 
 if TYPE_CHECKING:
     from .models import Entry
@@ -85,6 +85,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def by_actors(self, user_ids: Iterable[int], *, excluded: bool = False) -> Self:
         """Entries of what some people did, with tokens too; or all others."""
         return self._with_any("actor_id", user_ids, excluded)
+
+    def with_ids(self, ids: list[str]) -> Self:
+        """Entries with any of some ids, as the database prints them: one value; a thousand take us 6 ms to write."""
+        array = f"{{{','.join(ids)}}}"
+        return self.filter(RawSQL("auditlog_entry.id = ANY(%s::uuid[])", (array,), models.BooleanField()))
 
     def as_actor_types(self, *kinds: ActorType, excluded: bool = False) -> Self:
         """Entries of what some kinds of actors did."""
@@ -303,7 +308,11 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         return (self.filter(id__lt=cursor) if cursor else self).order_by("-id")
 
     def _merged(self, size: int, cursor: UUID | None, *, ascending: bool) -> Self:
-        """The first ``size`` rows beyond the cursor; for several apps or the like, merged from the first of each."""
+        """The first ``size`` rows beyond the cursor; for several apps or the like, up to the last when each is merged.
+
+        Asked for by the ids that are merged, 24,000 rows were read for 2,501. Nothing is said of a limit, and both ends
+        are given, so that the planner expects few rows and does not look for them among all others in their order.
+        """
         rows = self._beyond(cursor, ascending=ascending)
         several = [column for column, values in self._any.items() if 1 < len(values) <= MOST_MERGED / size]
         if not several or any(len(values) == 1 for values in self._any.values()):
@@ -311,12 +320,14 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         column = min(several, key=lambda column: len(self._any[column]))
         of_one = rows.filter(**{column: RawSQL("picked.value", ())}).values("id")[:size]
         sql, params = of_one.query.sql_with_params()
-        merged = RawSQL(  # noqa: S611
-            f"SELECT merged.id FROM unnest(%s::{MERGED[column]}[]) AS picked(value) "  # noqa: S608
-            f"CROSS JOIN LATERAL ({sql}) AS merged ORDER BY merged.id {'ASC' if ascending else 'DESC'} LIMIT {size:d}",
+        order, back = ("ASC", "DESC") if ascending else ("DESC", "ASC")
+        last = RawSQL(  # noqa: S611
+            f"SELECT id FROM (SELECT merged.id FROM unnest(%s::{MERGED[column]}[]) AS picked(value) "  # noqa: S608
+            f"CROSS JOIN LATERAL ({sql}) AS merged ORDER BY merged.id {order} LIMIT {size:d}) AS merged "
+            f"ORDER BY id {back} LIMIT 1",
             (list(self._any[column]), *params),
         )
-        return self._beyond(cursor, ascending=ascending).filter(id__in=merged)[:size]
+        return rows.filter(id__range=(LOWEST, last) if ascending else (last, HIGHEST))
 
     def _count_column(self) -> RawSQL:
         sql, params = self.order_by().values("id")[: COUNT_LIMIT + 1].query.sql_with_params()

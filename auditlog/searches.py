@@ -19,6 +19,7 @@ from controlcenter.wire import DEEPEST, about
 from .canonical import timestamp
 from .exact import MOST_VALUES as MOST_VALUES
 from .exact import Excluded, Ours, PublicId, Strict, a_list
+from .fetching import MOST_BYTES
 from .ids import EPOCH
 from .messages import one_field_for_each_kind
 from .networks import network_named
@@ -27,6 +28,10 @@ from .querysets import EntryQuerySet
 from .scope import Scope
 
 LONGEST_QUERY = 1000
+ENDS_EARLY = (
+    f"A page ends early with the entry that brings it to {MOST_BYTES // 1_000_000} MB: go on by `next_cursor`, as the "
+    "next `page` would pass the rest of this one by."
+)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 REPORTED_AS: dict[int, list[Operation]] = {}
@@ -186,7 +191,7 @@ class Pagination(Strict):
     """Which part of what is found."""
 
     page: int = about(f"Which page, from 1 on. Pages end at entry {DEEPEST:,}: go further by `cursor`.", 1, 1, ge=1)
-    per_page: int = about("How many entries make a page.", 20, 20, ge=1, le=1000)
+    per_page: int = about(f"How many entries make a page. {ENDS_EARLY}", 20, 20, ge=1, le=1000)
     cursor: str | None = about(
         "Ours: the `next_cursor` of the last answer to the same search. It costs the same at any depth, and neither "
         "repeats nor leaves out an entry that was there at the start.",

@@ -9,13 +9,19 @@ from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
+
 from controlcenter.pooling import lend
 from controlcenter.replica import require_primary
 
+from .fetching import Row, fetched
 from .models import Block, Seal
 from .positions import Misplaced, Position, transaction_in
 from .querysets import EntryQuerySet
 from .sealing.rows import HIGHEST
+
+SEALED = Cast(F("entry_id"), TextField())
 
 LONGEST_WAIT = 30  # seconds
 LONGEST_READ = 2  # seconds
@@ -32,6 +38,12 @@ class Part(NamedTuple):
 
     rows: list[Any]
     position: Position
+    places: list[int]
+    """Of each row."""
+
+    def position_after(self, count: int) -> Position:
+        """Return the place up to which the first rows go; all of them with what was looked at."""
+        return self.position if count == len(self.rows) else self.position._replace(seq=self.places[count - 1])
 
 
 def end_of(account_id: int) -> Position:
@@ -60,24 +72,27 @@ def position_in(text: str, account_id: int) -> Position:
     return position
 
 
-def read_on(readable: EntryQuerySet, position: Position, size: int, *columns: str) -> Part:
+def read_on(readable: EntryQuerySet, position: Position, size: int, *columns: Any) -> Part:
     """Return up to ``size`` entries after a position; the first of ``columns`` is the id.
 
     Places of entries that may not be read are passed by, as many as there are time for.
     """
     require_primary("follow the log")
-    found: list[Any] = []
+    found: list[Row] = []
+    places: list[int] = []
     seq, look_at, deadline = position.seq, size, time.monotonic() + LONGEST_READ
     while len(found) < size and time.monotonic() < deadline:
-        places = Seal.objects.filter(account_id=position.account_id, seq__gt=seq).order_by("seq")
-        seqs = {entry_id: place for place, entry_id in places.values_list("seq", "entry_id")[:look_at]}
+        sealed = Seal.objects.filter(account_id=position.account_id, seq__gt=seq).order_by("seq")
+        seqs = {entry_id: place for place, entry_id in fetched(sealed.values_list("seq", SEALED)[:look_at])}
         if not seqs:
             break
-        rows = readable.filter(id__in=list(seqs)).values_list(*columns)
-        found += sorted(rows, key=lambda row: seqs[row[0]])[: size - len(found)]
-        seq = seqs[found[-1][0]] if len(found) == size else max(seqs.values())
+        rows = fetched(readable.with_ids(list(seqs)).values_list(*columns))
+        rows.sort(key=lambda row: seqs[str(row[0])])
+        found += rows[: size - len(found)]
+        places += [seqs[str(row[0])] for row in found[len(places) :]]
+        seq = places[-1] if len(found) == size else max(seqs.values())
         look_at = min(look_at * 4, MOST_LOOKED_AT)
-    return Part(found, Position(position.account_id, seq))
+    return Part(found, Position(position.account_id, seq), places)
 
 
 def something_comes(look: Callable[[Position], Part], position: Position, seconds: float) -> Position | None:

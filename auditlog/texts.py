@@ -124,9 +124,11 @@ FROM late, LATERAL (
 
 OUT_OF_TIME = "clock_timestamp() > statement_timestamp() + %s"
 
+# As conditions side by side the planner takes them for so rare that it reads and sorts all there is: 146 ms for a page
+# that is found in order in 2.
 MENTIONS = (
-    "(auditlog_entry.operation <> %s AND lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
-    " AND auditlog_text(auditlog_entry.body) ILIKE %s)"
+    "CASE WHEN auditlog_entry.operation <> %s AND lower(convert_from(auditlog_entry.body, 'UTF8')) LIKE lower(%s)"
+    " THEN auditlog_text(auditlog_entry.body) ILIKE %s ELSE false END"
 )
 
 

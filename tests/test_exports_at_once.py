@@ -16,8 +16,8 @@ from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from auditlog.canonical import leaf_of
-from auditlog.exports import COME_BACK, LARGE, MOST_AT_ONCE, Export, TooMany
-from auditlog.fetching import fetched
+from auditlog.exports import COME_BACK, MOST_AT_ONCE, Export, TooMany
+from auditlog.fetching import LARGE, fetched
 from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 

@@ -340,6 +340,7 @@ def test_commands_refuse_to_work_on_a_replica(standby: LocalPostgres, acme: Acco
         for command in (
             ("seal_log", "--once"),
             ("roll_up_log", "--once"),
+            ("pack_log",),
             ("reap_log",),
             ("verify_log",),
             ("anchor_log",),

@@ -10,7 +10,7 @@ RUNS = 41
 API_PAGE = 1_000
 DEEP = 50_000
 BARE = f"driver alone, the same {API_PAGE:,} rows"
-EVERYTHING = "search, all"
+EVERYTHING, FOLLOWED = "search, all", "follow, from the beginning"
 LEAST = 20_000
 """Entries a second that one worker has to find."""
 
@@ -23,8 +23,9 @@ def measure_all(world: World, report: Report) -> None:
     for name, figure in found.items():
         most = Goal(API_PAGE / LEAST * 1000, of="value") if name != BARE and "nobody" not in name else None
         report.add(name, figure, limit=(BARE, found[BARE]) if name != BARE else None, goal=most)
-    rate = Figure.of([API_PAGE * 1000 / found[EVERYTHING].median])
-    report.add(f"{EVERYTHING}: one worker", rate, "entries/s", goal=Goal(LEAST, of="value", at_least=True))
+    for name in (EVERYTHING, FOLLOWED):
+        rate = Figure.of([API_PAGE * 1000 / found[name].median])
+        report.add(f"{name}: one worker", rate, "entries/s", goal=Goal(LEAST, of="value", at_least=True))
 
 
 def _works(world: World) -> Work:
@@ -57,7 +58,9 @@ def _works(world: World) -> Work:
 
     def follow() -> object:
         answer = client.get("/v2/users/bench/audit_log/entries", {"per_page": API_PAGE})
-        assert len(answer.json()["entries"]) == API_PAGE, answer.content
+        assert answer.content.count(b'"timestamp":') == API_PAGE, (
+            answer.content
+        )  # To take it apart would be measured, too.
         return answer
 
     def fetch() -> object:
@@ -73,5 +76,5 @@ def _works(world: World) -> Work:
         "search, failures": search({"success": False}),
         "search, a person's operations": search({"user_ids": ["bench"], "operations": operations}),
         "search, an address nobody has": search({"source_ips": ["192.0.2.250"]}),
-        "follow, from the beginning": follow,
+        FOLLOWED: follow,
     }

@@ -89,7 +89,7 @@ class World:
         if any(each.wait() for each in settling):
             sys.exit("Settling the log failed.")
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE auditlog_entry, auditlog_hour, auditlog_text_chunk")
+            cursor.execute("VACUUM ANALYZE auditlog_entry, auditlog_seal, auditlog_hour, auditlog_text_chunk")
 
     @contextmanager
     def as_server(self) -> Iterator[None]:
