@@ -67,4 +67,4 @@ def plain(value: Any) -> Any:
 
 def timestamp(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC with microseconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

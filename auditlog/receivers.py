@@ -12,7 +12,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.erasing import person_erased
-from controlcenter.context import Attempt, attempt_failed, batch_finished, current
+from controlcenter.context import Attempt, Batch, attempt_failed, batch_finished, current
 from controlcenter.operations import Operation
 from controlcenter.tracking import BEFORE, rows_created, rows_updated
 
@@ -125,9 +125,9 @@ def record_failure(attempt: Attempt, **_: Any) -> bool:
     return recorder.record_failure(attempt)
 
 
-def record_batch(batch: list[Change], **_: Any) -> None:
+def record_batch(batch: Batch, **_: Any) -> None:
     """Record what was collected, in one statement."""
-    recorder.record_batch(batch)
+    recorder.record_batch(batch, ends=batch.ends)
 
 
 def _now() -> Any:

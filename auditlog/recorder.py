@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from controlcenter.context import Attempt, NotRecorded, current, open_batch, recording
@@ -82,23 +83,25 @@ def record(changes: Sequence[Change]) -> None:
         _record_changes(changes)
 
 
-def record_batch(batch: Sequence[Change]) -> None:
-    """Record what ``together()`` collected."""
+def record_batch(batch: Sequence[Change], *, ends: bool) -> None:
+    """Record what ``together()`` collected; with what ends a transaction, commit that in the same message."""
     if batch:
         require_transaction()
-        _record_changes(batch)
+        _record_changes(batch, ends=ends)
 
 
-def _record_changes(changes: Sequence[Change]) -> None:
+def _record_changes(changes: Sequence[Change], *, ends: bool = False) -> None:
     with looked_up_once():
-        record_events(events_of(changes), observed([change.instance for change in changes if change.is_stored]))
+        seen = observed([change.instance for change in changes if change.is_stored])
+        record_events(events_of(changes), seen, ends=ends)
 
 
-def record_events(events: Sequence[Event], seen: Observed | None = None) -> None:
+def record_events(events: Sequence[Event], seen: Observed | None = None, *, ends: bool = False) -> None:
     """Write events in one message to the database. Raises as ``record``.
 
     Args:
         seen: the rows whose changes were looked at; of any other that is changed the database makes an entry itself.
+        ends: nothing follows in the transaction. It is committed by the same message: a message less is 5 % of a save.
     """
     require_transaction()
     if not events and not seen:
@@ -115,9 +118,13 @@ def record_events(events: Sequence[Event], seen: Observed | None = None) -> None
         if seen:
             statements.append(OBSERVE)
             params += seen
+        if ends and not connection.needs_rollback:
+            statements.append("COMMIT")
         with connection.cursor() as cursor:
             cursor.execute("; ".join(statements), params)
     except (DatabaseError, TypeError, ValueError) as error:
+        if ends and connection.connection.info.transaction_status == TransactionStatus.IDLE:
+            raise  # It was recorded. What was wrong with the change showed when it was to be committed.
         transaction.set_rollback(True)
         raise NotRecorded from error
 

@@ -135,18 +135,22 @@ def because(reason: str, *, only_for: int | None = None) -> Iterator[None]:
 
 
 class Batch(list[Any]):
-    """What ``together()`` collects, and the savepoints it was opened inside of."""
+    """What ``together()`` collects, the savepoints it was opened inside of, and whether it ends its transaction."""
 
-    def __init__(self) -> None:
-        self.savepoints = _savepoints()
+    def __init__(self, *, ends: bool) -> None:
+        self.savepoints, self.ends = _savepoints(), ends
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together(*, to_the_end: bool = False) -> Iterator[None]:
     """Collect what is recorded inside and write it in one statement at the end. Nested calls join the outer one.
 
     What happens inside a further savepoint is written there, to be rolled back with it. When an exception leaves the
     block, what was collected can't be written any more, and the transaction can't be committed.
+
+    Args:
+        to_the_end: the block ends where the ``atomic()`` right around it does. When that is the outermost one, the
+            message that records may commit as well.
 
     Raises:
         TransactionManagementError: outside of a transaction, where changes would be there before their entries.
@@ -154,9 +158,10 @@ def together() -> Iterator[None]:
     if open_batch() is not None:
         yield
         return
-    if not transaction.get_connection().in_atomic_block:
+    connection = transaction.get_connection()
+    if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("Enter transaction.atomic() first and together() inside.")
-    batch = Batch()
+    batch = Batch(ends=to_the_end and connection.commit_on_exit and len(connection.atomic_blocks) == 1)
     token = _batch.set(batch)
     try:
         yield

@@ -27,7 +27,7 @@ _BEGIN, _END = (rf"-----{word}[ +](?:[A-Z0-9]{{1,20}}[ +]){{0,4}}PRIVATE[ +]KEY-
 # Time has to grow with the text, not with its square. So whatever looks ahead does so for a bounded number of
 # characters; what repeats without a bound either ends a form, which is found then, or goes over signs among which the
 # form can't begin once more: that is what the look behind is for.
-FORMS = (
+SIGNED = (
     # Private keys, also when the end was cut off.
     rf"{_BEGIN}.*?(?:{_END}|\Z)",
     # The password of an address, scheme://user:password@host; or a token in place of both.
@@ -36,17 +36,20 @@ FORMS = (
     rf"(?<![A-Za-z]){_CALLED}[\"']?\s{{0,3}}[:=]\s{{0,3}}(?:\"[^\"]+|'[^']+)",
     rf"(?<![A-Za-z]){_CALLED}[:=](?![\s\"'/])[^\s\"'&;,]{{4,}}",
     rf"(?<![A-Za-z]){_MAY_BE}[\"']?\s?[:=]\s?[\"']?(?=[^\s\"'&;,]{{0,19}}[0-9])[^\s\"'&;,]{{20,}}",
-    # Headers that authorize.
-    r"\b(?i:Bearer|Basic|Digest|Key|Token) {1,3}(?=[^\s0-9]{0,100}[0-9])[A-Za-z0-9._~+/=-]{20,}",
     # What we signed: the links of invitations.
     r"(?<![\w:-])[\w-]{8,}:[A-Za-z0-9]{6}:[\w-]{20,}",
+    # Stored hashes of passwords.
+    r"\b(?:argon2|pbkdf2_sha[0-9]{1,4}|bcrypt_sha[0-9]+|scrypt)\$[^\s'\"]+",
+)
+"""What can't be without one of the signs that ``_HAS_SIGN`` looks for."""
+WORDS = (
+    # Headers that authorize.
+    r"\b(?i:Bearer|Basic|Digest|Key|Token) {1,3}(?=[^\s0-9]{0,100}[0-9])[A-Za-z0-9._~+/=-]{20,}",
     # Well-known prefixes: GitHub, GitLab, Slack, AWS, Google, OpenAI, Anthropic, Hugging Face, Stripe, npm, PyPI; JWT.
     r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}",
     r"\bhooks\.slack\.com/services/[\w/]+|\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b|\bAIza[\w-]{30,}|\bGOCSPX-[\w-]{20,}",
     r"\bsk-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}|\b[rs]k_(?:live|test)_\w{10,}|\bwhsec_\w{16,}|\bnpm_\w{20,}|\bpypi-[\w-]{20,}",
     r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",
-    # Stored hashes of passwords.
-    r"\b(?:argon2|pbkdf2_sha[0-9]{1,4}|bcrypt_sha[0-9]+|scrypt)\$[^\s'\"]+",
     # By length alone: our tokens (64), cookies and CSRF (32 or 64), AWS secret keys (40), TOTP seeds (32, base 32).
     r"(?<![A-Za-z0-9])(?<!sha256[:= ])[0-9a-f]{64}(?![A-Za-z0-9])",
     rf"(?<![A-Za-z0-9/+]){_MIXED}(?:[A-Za-z0-9]{{64}}|[A-Za-z0-9/+]{{40}}|[A-Za-z0-9]{{32}})(?![A-Za-z0-9/+])",
@@ -54,9 +57,12 @@ FORMS = (
     r"(?<![A-Za-z0-9])(?=[A-Z ]{0,38}[2-7])(?=[2-7]{0,31}[A-Z])"
     r"(?:[A-Z2-7]{32}|(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})(?![A-Za-z0-9])",
 )
+FORMS = (*SIGNED, *WORDS)
 _FORMS = re.compile("|".join(FORMS), re.DOTALL)
-_EACH_FORM = [re.compile(form, re.DOTALL).search for form in FORMS]
-"""Most texts hold none: to look for one after another takes a third of the time that all at once take (7 of 23 µs)."""
+_ALL, _WITHOUT_SIGN = ([re.compile(form, re.DOTALL).search for form in forms] for forms in (FORMS, WORDS))
+"""Most texts hold none: to look for one after another takes a third of the time that all at once take (7 of 23 µs),
+and most have no sign: then half of the forms need not be looked for (14 µs instead of 30 for a new sentence)."""
+_HAS_SIGN = re.compile(r"[:=$]|-----").search
 _NAME_OF_ONE = re.compile(rf"(?:^|[_-])(?:{_CALLED}|(?i:token|authorization|cookie))$")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+=.~-]{14}|[A-Z2-7]{4} [A-Z2-7]{4} [A-Z2-7]{4} ")
 _HINTS = ("://", "pass", "pwd", "secret", "key", "credential", "seed", "$")
@@ -83,7 +89,8 @@ def masked(text: str) -> str:
 
 
 def _holds_one(text: str) -> bool:
-    return any(look(text) for look in _EACH_FORM)
+    looks = _ALL if _HAS_SIGN(text) else _WITHOUT_SIGN
+    return any(look(text) for look in looks)
 
 
 @lru_cache(MOST_REMEMBERED)

@@ -126,7 +126,7 @@ class TrackedQuerySet(models.QuerySet[T]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows and what depends on them; each one is reported. Rows that are gone already are not."""
-        with transaction.atomic(using=self.db, savepoint=False), together():
+        with transaction.atomic(using=self.db, savepoint=False), together(to_the_end=True):
             collector = HoldingCollector(using=self.db, origin=self)
             collector.collect(self._held())  # type: ignore[arg-type]
             return collector.delete()
@@ -150,7 +150,7 @@ class TrackedModel(models.Model):
     def save(self, *args: Any, **options: Any) -> None:
         """Save, and let the record of it live or die with it."""
         self.__dict__.pop(BEFORE, None)  # of a save that failed
-        with transaction.atomic(savepoint=False):
+        with transaction.atomic(savepoint=False), together(to_the_end=True):
             super().save(*args, **options)
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, *further: Any) -> bool:

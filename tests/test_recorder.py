@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.serializers import deserialize, serialize
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.test.utils import CaptureQueriesContext
@@ -651,6 +651,37 @@ def test_an_update_costs_one_message_more(warm: People, options: dict[str, Any])
     assert update.startswith("SELECT")  # what it was, and held until the end, by the message that changes it
     assert "FOR NO KEY UPDATE; UPDATE" in update
     assert insert.startswith("INSERT INTO auditlog_entry")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_all_of_its_transaction_is_committed_by_the_message_that_records_it(warm: People) -> None:
+    app = warm.acme.apps.get()
+    for change in (lambda: AppFactory(account=warm.acme), app.save, app.delete):
+        app.name += "!"
+        with statements(warm) as captured:
+            change()
+        [recorded] = _starting(captured, "INSERT INTO auditlog_entry")
+        assert recorded.endswith("; COMMIT")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_part_of_a_transaction_is_committed_with_it(warm: People) -> None:
+    app = warm.acme.apps.get()
+    with statements(warm) as captured, pytest.raises(KeyError), transaction.atomic():  # noqa: PT012
+        _change(app, name="Renamed")
+        app.delete()
+        raise KeyError
+    assert not [query["sql"] for query in captured.captured_queries if query["sql"].endswith("; COMMIT")]
+    assert warm.acme.apps.get().name != "Renamed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_wrong_at_the_commit_is_no_fault_of_the_log(warm: People) -> None:
+    before = Entry.objects.count()
+    with pytest.raises(IntegrityError, match="held_by"):
+        _change(warm.acme, name="Renamed", held_by_id=1_000_000_000)
+    assert Account.objects.get(pk=warm.acme.pk).name != "Renamed"
+    assert Entry.objects.count() == before
 
 
 def test_what_is_saved_after_somebody_deleted_it_is_created() -> None:

@@ -1,5 +1,6 @@
 """What recording adds to a change, beside the same change that nobody records, and what it adds for others."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -132,7 +133,8 @@ def _writes(world: World, prefix: str, setting: Callable[[], Any]) -> Work:
     actor = world.user.as_actor()
 
     def create() -> None:
-        with acting_as(actor, Where(source_ip="203.0.113.7", request_id="bench")), setting():
+        # Each request has an id of its own: with one and the same, its index was a chain longer with each entry.
+        with acting_as(actor, Where(source_ip="203.0.113.7", request_id=secrets.token_hex(16))), setting():
             made.append(App.objects.create(account=world.writing, slug=f"{prefix}-{time.time_ns()}", name="App"))
 
     def update() -> None:
