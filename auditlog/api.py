@@ -21,7 +21,8 @@ from controlcenter.operations import Operation
 from controlcenter.problems import Problem
 from controlcenter.wire import AccountId, Status, about
 
-from .fetching import MOST_BYTES, Row, fetched, whole
+from . import fetching
+from .fetching import Row, fetched, whole
 from .messages import COLUMNS, Followed, Found, messages_of
 from .models import Entry
 from .positions import Misplaced, Position
@@ -45,7 +46,7 @@ class After(BaseModel):
     )
     per_page: int = about(
         "How many entries to return at most; fewer when they have "
-        f"{MOST_BYTES // 1_000_000} MB together. `position` says how far it went.",
+        f"{fetching.MOST_BYTES // 1_000_000} MB together. `position` says how far it went.",
         100,
         100,
         ge=1,
@@ -72,13 +73,20 @@ def post_audit_log_searches(request: Call, account_id: AccountId, body: Search =
     15 minutes for each filter.
     """
     scope = body.query.scope(request.auth, _kept_since(request.auth))
-    part = body.part_of(scope).values_list(*COLUMNS)
+    part, asked = body.part_of(scope).values_list(*COLUMNS), body.pagination
 
     def look() -> tuple[list[Row], int]:
         rows = fetched(part)
-        return whole(rows[: body.pagination.per_page], request.auth.account_id), len(rows)
+        most = fetching.MOST_BYTES if asked.cursor else fetching.MOST_OF_A_PAGE
+        return whole(rows[: asked.per_page], request.auth.account_id, most), len(rows)
 
-    rows, found = replica.read(look, all_of_it=True) if body.pagination.cursor else look()
+    rows, found = replica.read(look, all_of_it=True) if asked.cursor else look()
+    if not asked.cursor and len(rows) < min(found, asked.per_page):
+        raise Problem(
+            "too_large",
+            f"The {asked.per_page} entries of page {asked.page} have more than "
+            f"{fetching.MOST_OF_A_PAGE // 1_000_000} MB: ask for fewer at once with pagination.per_page.",
+        )
     more = {"next_cursor": body.cursor_after(UUID(rows[-1][0]))} if found > len(rows) else {}
     record_view(request.auth, body.query.in_words)
     return _answer(entries=messages_of(rows), **more)

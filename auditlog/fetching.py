@@ -19,7 +19,9 @@ Row = tuple[Any, ...]
 LARGE = 4_000
 """Bytes; a larger body is read by itself. Nearly all have 1,000; those of workflows may have some millions."""
 MOST_BYTES = 8_000_000
-"""Bytes of bodies after which a page of an answer ends. A thousand small ones never have that many."""
+"""Bytes of bodies after which an answer ends that says where it goes on. A thousand small ones never have that many."""
+MOST_OF_A_PAGE = 8 * MOST_BYTES
+"""Bytes of bodies above which a page with a number is refused. Did it end early, the next would pass its rest by."""
 
 ID = Cast(F("id"), TextField())
 """As text, which is all that becomes of it: a UUID takes longer to make than to print."""
@@ -52,11 +54,12 @@ def large_body(account_id: int, entry_id: str) -> Any:
     return Entry.objects.for_account(account_id).filter(id=entry_id).values_list("body")
 
 
-def whole(rows: list[Row], account_id: int) -> list[Row]:
+def whole(rows: list[Row], account_id: int, most: int | None = None) -> list[Row]:
     """Return rows that begin with ``ID`` and ``SMALL_BODY`` with all bodies; b"" for an entry that is gone meanwhile.
 
-    They end with the one that brings them to ``MOST_BYTES``.
+    They end with the one that brings them to ``most`` bytes, or to ``MOST_BYTES``.
     """
+    most = most or MOST_BYTES
     if all(row[1] is not None for row in rows):
         return rows
     found: list[Row] = []
@@ -65,6 +68,6 @@ def whole(rows: list[Row], account_id: int) -> list[Row]:
         [(body,)] = [(small,)] if small is not None else fetched(large_body(account_id, entry_id)) or [(b"",)]
         found.append((entry_id, body, *others))
         size += len(body)
-        if size >= MOST_BYTES:
+        if size >= most:
             break
     return found

@@ -19,7 +19,7 @@ from controlcenter.wire import DEEPEST, about
 from .canonical import timestamp
 from .exact import MOST_VALUES as MOST_VALUES
 from .exact import Excluded, Ours, PublicId, Strict, a_list
-from .fetching import MOST_BYTES
+from .fetching import MOST_BYTES, MOST_OF_A_PAGE
 from .ids import EPOCH
 from .messages import one_field_for_each_kind
 from .networks import network_named
@@ -29,8 +29,8 @@ from .scope import Scope
 
 LONGEST_QUERY = 1000
 ENDS_EARLY = (
-    f"A page ends early with the entry that brings it to {MOST_BYTES // 1_000_000} MB: go on by `next_cursor`, as the "
-    "next `page` would pass the rest of this one by."
+    f"By `cursor` a page ends early, with the entry that brings it to {MOST_BYTES // 1_000_000} MB; one with a number"
+    f" is refused above {MOST_OF_A_PAGE // 1_000_000} MB."
 )
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
