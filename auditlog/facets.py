@@ -45,24 +45,32 @@ COLUMNS = (
 KINDS = {number: kind for kind, number in ACTOR_KINDS.items()}
 
 COUNTED = {
-    "status": "success::text",
-    "operation": "operation::text",
-    "type": "jsonb_path_query_array(targets, '$[*].type')::text",
-    "actor": "actor_id::text",
-    "actor_type": "actor_kind::text",
-    "app": "app_id::text",
-    "ip": "host(source_ip)",
+    "status": "success",
+    "operation": "operation",
+    "type": "jsonb_path_query_array(targets, '$[*].type')",
+    "actor": "actor_id",
+    "actor_type": "actor_kind",
+    "app": "app_id",
+    "ip": "source_ip",
     "token": "token",
 }
 """The facets, in the order in which they are shown, and what is counted for each."""
 
+WRITTEN = {"ip": "host(value)"}
+"""How the counted are written, where it is not as they are."""
+
 NAMED = {
-    "actor": "(SELECT concat_ws(E'\\n', slug, first_name || ' ' || last_name) FROM auditlog_subject"
-    " WHERE id = max(newest.subject_id))",
-    "token": "(SELECT convert_from(body, 'UTF8')::jsonb #>> '{{actor,token_name}}' FROM auditlog_entry AS entry"
-    " WHERE entry.account_id = {account} AND entry.id = (array_agg(newest.id))[1])",
+    "actor": (
+        "max(subject_id)",
+        "(SELECT concat_ws(E'\\n', slug, first_name || ' ' || last_name) FROM auditlog_subject WHERE id = naming)",
+    ),
+    "token": (
+        "(array_agg(id))[1]",
+        "(SELECT convert_from(body, 'UTF8')::jsonb #>> '{{actor,token_name}}' FROM auditlog_entry"
+        " WHERE account_id = {account} AND auditlog_entry.id = naming)",
+    ),
 }
-"""How a value is called, where it does not tell: as in its newest entry."""
+"""How a value is called, where it does not tell: as in an entry that has it, kept as ``naming``."""
 
 TYPED = {"ip": "Address or network", "request": "Request ID"}
 """Fields with too many values to list all: what can be typed."""
@@ -200,11 +208,12 @@ def _newest(filters: EntryFilterSet, without: str, until: timedelta) -> tuple[st
 
 
 def _count_of(facet: str, table: str, account_id: int) -> str:
-    value = COUNTED[facet]
-    name = NAMED.get(facet, "NULL").format(account=int(account_id)) if facet in NAMED else "NULL"
+    naming, name = NAMED.get(facet, ("NULL", "NULL"))
+    # Counted as they are stored, and written afterwards: to write each of thousands first takes three times as long.
     return (
-        f"(SELECT '{facet}', {value}, {name}, count(*) FROM {table} AS newest WHERE NOT unread AND {value} IS NOT NULL"  # noqa: S608
-        f" GROUP BY {value} ORDER BY count(*) DESC, 2 LIMIT {MOST_OF.get(facet, MOST)})"
+        f"(SELECT '{facet}', {WRITTEN.get(facet, 'value::text')}, {name.format(account=int(account_id))}, entries FROM"  # noqa: S608
+        f" (SELECT {COUNTED[facet]} AS value, {naming} AS naming, count(*) AS entries FROM {table} WHERE NOT unread"
+        f" GROUP BY 1) AS counted WHERE value IS NOT NULL ORDER BY entries DESC, 2 LIMIT {MOST_OF.get(facet, MOST)})"
     )
 
 

@@ -13,8 +13,9 @@ WAIT = 2
 """Seconds that a page waits for a connection, before it says that the database does not answer."""
 WAITING = 8
 """How many pages may wait for each connection. At 50 ms a page, who comes last waits for less than half a second."""
-RECONNECT = 2
-"""Seconds in which a pool tries to reach the database anew. After that the next page does: one restart, one wait."""
+RECONNECT = 1
+"""Seconds in which a pool tries to reach the database anew. After that the next page does: one restart, one wait. Less
+than ``WAIT``: a page that comes during the last try, and only waits for that, would wait in vain when it fails."""
 NOT_FOR_EVER = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 """For a host that vanishes without a word: after some 10 s (milliseconds, seconds) its connections fail. Else pages
 would wait until TCP gives up, for a quarter of an hour or longer. Sockets of this machine take no notice."""

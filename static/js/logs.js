@@ -180,7 +180,7 @@ function restoreRail() {
 function follow(values) {
   for (const input of [...controls(appsPopover), ...controls(periodPopover), ...findAll('#disp input')]) {
     const value = values[input.name];
-    if (value === undefined) continue;
+    if (value === undefined || (!isTick(input) && input === document.activeElement)) continue;   // somebody types there
     if (isTick(input)) input.checked = value.split(' ').includes(input.value); else input.value = value;
   }
   keep(appsPopover);

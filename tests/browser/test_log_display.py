@@ -146,6 +146,19 @@ def test_the_zone_is_the_browsers_or_any(in_tokyo: Page) -> None:
     expect(in_tokyo.locator(".count .zone")).to_have_text("Times in UTC")
 
 
+def test_what_is_chosen_as_soon_as_an_answer_is_there_stays(in_tokyo: Page) -> None:
+    menu(in_tokyo)
+    typed = in_tokyo.evaluate_handle("""() => ({value: new Promise((resolve) => {
+        const other = document.querySelector('#other-zone');
+        document.addEventListener('htmx:afterSwap', () => setTimeout(() => {
+            other.value = 'America/Lima';
+            setTimeout(() => resolve(other.value), 100);
+        }), { once: true });
+    })})""")
+    in_tokyo.locator("#disp").get_by_text("Browser").click()
+    assert typed.evaluate("typed => typed.value") == "America/Lima"
+
+
 def test_the_menu_follows_an_address_that_shows_otherwise(logs: Page) -> None:
     logs.goto(f"{LOGS}?density=compact&sort=asc&tz=Asia%2FTokyo&col=what")
     menu(logs)
