@@ -201,8 +201,9 @@ def _count(filters: EntryFilterSet, names: Sequence[str]) -> tuple[dict[str, lis
 
 def _newest(filters: EntryFilterSet, without: str, until: timedelta) -> tuple[str, Any]:
     """Return SQL for the newest entries of what was asked for, but for one field."""
-    entries = filters.entries_without(without, patience=until)
-    marked = entries.part(COUNT_LIMIT + 1).marking_unread(*filters.narrowing.get("text", ()))
+    texts = filters.narrowing.get("text", ())
+    entries = filters.entries_without(without, patience=until if texts else None)
+    marked = entries.part(COUNT_LIMIT + 1).marking_unread(*texts)
     sql, params = marked.values(*COLUMNS, "unread").query.sql_with_params()
     return sql, params
 

@@ -315,6 +315,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         """
         rows = self._beyond(cursor, ascending=ascending)
         several = [column for column, values in self._any.items() if 1 < len(values) <= MOST_MERGED / size]
+        if self._stretch and self._stretch.patience is not None:
+            return rows[:size]  # Merged, they are looked through twice, the second time when patience is over.
         if not several or any(len(values) == 1 for values in self._any.values()):
             return rows[:size]  # In the order of the one value, where there is one: that is read once, not for each.
         column = min(several, key=lambda column: len(self._any[column]))

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import QueryDict
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Token
 from accounts.roles import Role
@@ -232,6 +233,17 @@ def test_facets_of_a_text_count_for_as_long_as_they_may(
     assert shown(cut_short) == shown(whole) != []
     assert "Counted in the newest entries: there may be more." in text_of(cut_short)
     assert counts_of(cut_short, "status") == {"Success": "", "Failure": ""}, "nothing was read, so nothing is known"
+
+
+def test_facets_of_a_text_read_each_entry_once(varied: People, page: Client) -> None:
+    """What is read twice may be read the second time when patience is over, and counts as none."""
+    with CaptureQueriesContext(connection) as captured:
+        response = page.get(f"{URL}?text=e&operation=models&operation=workflows")
+    [counting] = [query["sql"] for query in captured.captured_queries if "newest_1" in query["sql"]]
+    [reading] = [query["sql"] for query in captured.captured_queries if 'AS "snapshot"' in query["sql"]]
+    assert "picked" in reading
+    assert "picked" not in counting
+    assert counts_of(response, "actor") == {"Olga Owner": "2", "Max Member": "1"}
 
 
 def test_facets_show_a_role_only_its_own(varied: People, client: Client) -> None:
