@@ -7,11 +7,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from controlcenter.local_postgres import LocalPostgres
+
+if TYPE_CHECKING:  # This file is read before Django is set up.
+    from django.test import Client
+
+    from .factories import People
 
 FAST_BUT_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
@@ -95,3 +100,24 @@ def _nothing_is_known() -> None:
     viewing.forget()
     badge.forget()
     badge.FRESH_FOR = 3600  # However long a test takes, it is asked once.
+
+
+@pytest.fixture
+def people() -> "People":
+    """Olga, Max and Sam; how they came about was long ago."""
+    from controlcenter.context import SYSTEM, acting_as
+
+    from .factories import make_people
+    from .history import LONG_AGO
+
+    with acting_as(SYSTEM, at=LONG_AGO):
+        return make_people()
+
+
+@pytest.fixture
+def page(people: "People", client: "Client") -> "Client":
+    """A client in which Olga is signed in, since long ago."""
+    from .history import sign_in_long_ago
+
+    sign_in_long_ago(client, people.owner)
+    return client

@@ -17,12 +17,11 @@ from accounts.roles import Role
 from auditlog.canonical import leaf_of
 from auditlog.export_formats import BYTE_ORDER_MARK, COLUMNS, FORMULAS
 from auditlog.models import Entry
-from controlcenter.context import SYSTEM, acting_as
+from controlcenter.context import acting_as
 from controlcenter.operations import Operation
 
-from .factories import AppFactory, People, UserFactory, make_people
+from .factories import AppFactory, People, UserFactory
 from .history import (
-    LONG_AGO,
     entries_of,
     failures_of,
     log_that_refuses,
@@ -39,18 +38,6 @@ pytestmark = pytest.mark.django_db
 
 URL = "/@acme/teams-and-logs/"
 EXPORT = f"{URL}export/"
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def write_some(people: People, count: int = 3) -> None:

@@ -18,27 +18,14 @@ from psycopg_pool import PoolTimeout
 from auditlog.canonical import leaf_of
 from auditlog.exports import COME_BACK, MOST_AT_ONCE, Export, TooMany
 from auditlog.fetching import LARGE, fetched
-from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 
-from .factories import People, make_people
-from .history import LONG_AGO, entries_of, failures_of, sign_in_long_ago, text_of, write
+from .factories import People
+from .history import entries_of, failures_of, text_of, write
 
 pytestmark = pytest.mark.django_db
 
 EXPORT = "/@acme/teams-and-logs/export/?operation=MODEL_CREATE"
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def ask(page: Client) -> Any:

@@ -22,7 +22,7 @@ from controlcenter.context import SYSTEM, acting_as, attempting
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, People, make_people
+from .factories import AppFactory, People
 from .history import LONG_AGO, multiply, shown, sign_in_long_ago, write
 
 pytestmark = pytest.mark.django_db
@@ -36,18 +36,6 @@ BAR = re.compile(r'<a href="(\?[^"]*)" tabindex="-1" aria-label="([^"]*)"')
 def _today() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 @pytest.fixture

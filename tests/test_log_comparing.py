@@ -18,25 +18,13 @@ from controlcenter.context import SYSTEM, Where, acting_as, attempting
 from controlcenter.operations import Operation
 from controlcenter.resources.models import Model
 
-from .factories import AppFactory, ModelFactory, ModelVersionFactory, People, TeamFactory, make_people
+from .factories import AppFactory, ModelFactory, ModelVersionFactory, People, TeamFactory
 from .history import LONG_AGO, entries_of, home_of, member_with, multiply, sign_in_long_ago, text_of, the_entry
 
 pytestmark = pytest.mark.django_db
 
 URL = "/@acme/teams-and-logs/entries/"
 WHERE = Where("203.0.113.7", "203.0.113.7", user_agent="curl/8", request_id="request-7")
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 @pytest.fixture

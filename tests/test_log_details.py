@@ -17,25 +17,13 @@ from controlcenter.context import SYSTEM, Where, acting_as, attempting, because
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, MemberFactory, People, TokenFactory, WorkflowVersionFactory, make_people
+from .factories import AppFactory, MemberFactory, People, TokenFactory, WorkflowVersionFactory
 from .history import LONG_AGO, entries_of, home_of, member_with, shown, sign_in_long_ago, text_of, the_entry, write
 
 pytestmark = pytest.mark.django_db
 
 URL = "/@acme/teams-and-logs/"
 WHERE = Where("203.0.113.7", "10.0.0.1", "203.0.113.7", "curl/8.7.1", "request-7", "POST", "/@acme/apps/vision/edit/")
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def edit_app(people: People, **fields: Any) -> Entry:

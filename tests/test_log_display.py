@@ -51,12 +51,6 @@ def people() -> People:
     return people
 
 
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
-
-
 def headers(response: Any) -> list[str]:
     return HEADERS.findall(response.content.decode())[1:]
 

@@ -21,7 +21,7 @@ from auditlog.recorder import record_events
 from controlcenter.context import ANONYMOUS, SYSTEM, Context, Where, acting_as
 from controlcenter.operations import Operation
 
-from .factories import AccountFactory, People, make_people
+from .factories import AccountFactory, People
 from .history import LONG_AGO, member_with, shown, sign_in_long_ago, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -34,18 +34,6 @@ URL = "/@acme/teams-and-logs/"
 def _today() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 @pytest.fixture

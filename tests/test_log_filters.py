@@ -16,7 +16,7 @@ from controlcenter.context import SYSTEM, acting_as, attempting
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, ComputeClusterFactory, NodepoolFactory, People, make_people
+from .factories import AppFactory, ComputeClusterFactory, NodepoolFactory, People
 from .history import LONG_AGO, member_with, shown, sign_in_long_ago, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -31,18 +31,6 @@ MICROSECOND = timedelta(microseconds=1)
 def _today() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def make_app(people: People, slug: str) -> App:

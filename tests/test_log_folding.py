@@ -13,28 +13,16 @@ from auditlog.events import Event, Target
 from auditlog.folding import MORE_THAN
 from auditlog.models import Entry
 from auditlog.recorder import record_events
-from controlcenter.context import ANONYMOUS, SYSTEM, Context, Where, acting_as
+from controlcenter.context import ANONYMOUS, Context, Where
 from controlcenter.operations import Operation
 
-from .factories import People, make_people
-from .history import LONG_AGO, shown, sign_in_long_ago, text_of, write
+from .factories import People
+from .history import shown, text_of, write
 
 pytestmark = pytest.mark.django_db
 
 URL = "/@acme/teams-and-logs/"
 FOLD = re.compile(r'data-fold="(\d+)"')
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def delete_app(people: People, request_id: str = "one", models: int = 3, *, failed: bool = False) -> None:

@@ -37,12 +37,6 @@ def people() -> People:
     return people
 
 
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
-
-
 def say(account: Account, people: People, count: int = 1, at: datetime | None = None) -> None:
     write(account, people.owner, [("New", at or timezone.now()) for _ in range(count)])
 

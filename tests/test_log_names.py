@@ -27,25 +27,12 @@ from .factories import (
     TeamFactory,
     TokenFactory,
     WorkflowFactory,
-    make_people,
 )
 from .history import LONG_AGO, member_with, sign_in_long_ago, text_of, the_entry, write
 
 pytestmark = pytest.mark.django_db
 
 URL = "/@acme/teams-and-logs/"
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def long_ago(make: Callable[..., Any], **fields: Any) -> Any:

@@ -16,7 +16,7 @@ from controlcenter.context import SYSTEM, Where, acting_as
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, ModelFactory, ModelVersionFactory, People, TokenFactory, make_people
+from .factories import AppFactory, ModelFactory, ModelVersionFactory, People, TokenFactory
 from .history import LONG_AGO, entries_of, member_with, shown, sign_in_long_ago, text_of, the_entry, write
 
 pytestmark = pytest.mark.django_db
@@ -24,18 +24,6 @@ pytestmark = pytest.mark.django_db
 URL = "/@acme/teams-and-logs/"
 WHERE = Where("203.0.113.8", "203.0.113.8", user_agent="curl/8", request_id="request-7")
 TOKEN = "0123456789abcdef"
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 @pytest.fixture

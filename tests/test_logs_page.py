@@ -15,7 +15,7 @@ from controlcenter.context import SYSTEM, Where, acting_as
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AppFactory, People, make_people
+from .factories import AppFactory, People
 from .history import (
     LONG_AGO,
     entries_of,
@@ -40,18 +40,6 @@ RESULTS = f"{URL}results/"
 def _today() -> Any:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def write_many(account: Account, actor: User, count: int, app: App | None = None) -> None:

@@ -18,7 +18,7 @@ from controlcenter.context import SYSTEM, acting_as, attempting
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
-from .factories import AccountFactory, AppFactory, InvitationFactory, People, PlanFactory, make_people
+from .factories import AccountFactory, AppFactory, InvitationFactory, People, PlanFactory
 from .history import LONG_AGO, shown, sign_in_long_ago, text_of, write
 
 pytestmark = pytest.mark.django_db
@@ -32,18 +32,6 @@ LOGS = "/@acme/teams-and-logs/"
 def _today() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def make_app(people: People, slug: str) -> App:

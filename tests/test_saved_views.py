@@ -14,7 +14,7 @@ from auditlog.saved_views import SavedView
 from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 
-from .factories import AppFactory, People, SavedViewFactory, TeamFactory, make_people
+from .factories import AppFactory, People, SavedViewFactory, TeamFactory
 from .history import (
     LONG_AGO,
     entries_of,
@@ -40,12 +40,6 @@ NEW = f"{VIEWS}new/"
 def _today() -> Any:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
 
 
 @pytest.fixture

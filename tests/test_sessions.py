@@ -23,7 +23,7 @@ from controlcenter.operations import Operation as Op
 
 from . import PASSWORD
 from .factories import FACTORIES, AppFactory, People, UserFactory, make_people
-from .history import entries_of, sign_in_long_ago, text_of, the_entry
+from .history import entries_of, text_of, the_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -41,12 +41,6 @@ def clock() -> Iterator[Any]:
 @pytest.fixture
 def people() -> People:
     return make_people()
-
-
-@pytest.fixture
-def page(people: People, client: Client) -> Client:
-    sign_in_long_ago(client, people.owner)
-    return client
 
 
 def is_in(client: Client) -> bool:

@@ -17,7 +17,6 @@ from accounts.models import Account, Member, User
 from accounts.roles import Role
 from auditlog.models import Entry
 from auditlog.support import SupportAccess
-from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
 from controlcenter.resources.models import App
 
@@ -30,9 +29,8 @@ from .factories import (
     SecondFactorFactory,
     TokenFactory,
     UserFactory,
-    make_people,
 )
-from .history import LONG_AGO, entries_of, sign_in_long_ago, text_of
+from .history import entries_of, sign_in_long_ago, text_of
 from .support import REASON, TICKET, give_access
 
 pytestmark = pytest.mark.django_db
@@ -40,12 +38,6 @@ pytestmark = pytest.mark.django_db
 OPEN = Operation.SUPPORT_ACCESS
 ENTRIES = reverse("admin:auditlog_entry_changelist")
 FORM = {"reason": REASON, "ticket": TICKET}
-
-
-@pytest.fixture
-def people() -> People:
-    with acting_as(SYSTEM, at=LONG_AGO):
-        return make_people()
 
 
 @pytest.fixture
