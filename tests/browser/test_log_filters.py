@@ -141,6 +141,28 @@ def test_the_bar_completes_fields_and_values(logs: Page) -> None:
     expect(logs.locator(".ev")).to_have_count(4)
 
 
+def test_a_choice_and_an_escape_are_quicker_than_an_answer(logs: Page) -> None:
+    logs.clock.install()
+    logs.locator("#q").click()
+    logs.keyboard.type("actor:m")
+    logs.clock.run_for(200)
+    expect(logs.get_by_role("option")).to_have_text(["actor:max Max Member4 entries"])
+    logs.keyboard.press("ArrowDown")
+    logs.keyboard.type("a")  # The answer to this comes while the first one's is chosen from.
+    with logs.expect_response("**/suggestions/**"):
+        logs.clock.run_for(200)
+    expect(logs.get_by_role("option", selected=True)).to_have_count(1)
+    logs.keyboard.type("x")
+    logs.keyboard.press("Enter")
+    expect(logs.locator("#q")).to_have_value("actor:max ")
+    logs.keyboard.press("Escape")
+    asked: list[str] = []
+    logs.on("request", lambda request: asked.append(request.url))
+    logs.clock.run_for(200)
+    expect(logs.locator("#suggest")).to_be_hidden()
+    assert asked == []
+
+
 def test_a_typo_shows_no_entries_and_the_nearest_name(logs: Page) -> None:
     logs.locator("#q").fill("status:failure actr:max")
     logs.keyboard.press("Enter")

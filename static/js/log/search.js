@@ -12,24 +12,37 @@ function show(open) {
   bar().setAttribute('aria-expanded', String(open));
   if (!open) bar().removeAttribute('aria-activedescendant');
 }
+function choose(wanted) {
+  for (const option of options()) option.setAttribute('aria-selected', String(option === wanted));
+  if (wanted) bar().setAttribute('aria-activedescendant', wanted.id); else bar().removeAttribute('aria-activedescendant');
+}
 async function suggest() {
+  clearTimeout(waiting);
   const number = ++asked;
   const query = new URLSearchParams(new FormData(bar().form));
   query.set('at', bar().selectionEnd ?? bar().value.length);
   try {
     const answer = await fetch(`${list.dataset.url}?${query}`);
     if (!answer.ok || answer.redirected || number !== asked || document.activeElement !== bar()) return;
-    list.replaceChildren(...new DOMParser().parseFromString(await answer.text(), 'text/html').body.childNodes);
+    const answered = await answer.text();
+    if (number !== asked) return;
+    const before = chosen()?.textContent;
+    list.replaceChildren(...new DOMParser().parseFromString(answered, 'text/html').body.childNodes);
+    choose(before && options().find((option) => option.textContent === before));   // an answer takes no choice back
     show(options().length > 0);
-  } catch { show(false); }
+  } catch { if (number === asked) show(false); }
+}
+function dismiss() {
+  clearTimeout(waiting);
+  asked++;
+  show(false);
 }
 function soon() { clearTimeout(waiting); waiting = setTimeout(suggest, 120); }
 function move(step) {
   const all = options();
   const next = all[(all.indexOf(chosen()) + step + all.length + (step < 0 && !chosen() ? 1 : 0)) % all.length];
-  for (const option of all) option.setAttribute('aria-selected', String(option === next));
+  choose(next);
   next.scrollIntoView({ block: 'nearest' });
-  bar().setAttribute('aria-activedescendant', next.id);
 }
 function take(option) {
   if ('submit' in option.dataset) { bar().form.requestSubmit(); return; }
@@ -44,7 +57,7 @@ const keys = {
   ArrowUp: () => { if (!list.hidden) move(-1); },
   Enter: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
   Tab: () => { if (list.hidden || !chosen()) return false; take(chosen()); },
-  Escape: () => { asked++; if (list.hidden) bar().blur(); else show(false); },
+  Escape: () => { if (list.hidden) bar().blur(); else dismiss(); },
 };
 document.addEventListener('keydown', (event) => {
   if (event.target !== bar() || !(event.key in keys) || event.isComposing || event.shiftKey) return;
@@ -55,8 +68,8 @@ document.addEventListener('input', (event) => { if (event.target === bar()) soon
 let quiet = false;
 for (const name of ['pointerdown', 'keydown']) document.addEventListener(name, () => { quiet = false; }, true);
 document.addEventListener('focusin', (event) => { if (event.target === bar() && !quiet) soon(); });
-document.addEventListener('focusout', (event) => { if (event.target === bar()) { clearTimeout(waiting); asked++; show(false); } });
-document.addEventListener('submit', (event) => { if (event.target === bar().form) { clearTimeout(waiting); asked++; show(false); } }, true);
+document.addEventListener('focusout', (event) => { if (event.target === bar()) dismiss(); });
+document.addEventListener('submit', (event) => { if (event.target === bar().form) dismiss(); }, true);
 list.addEventListener('pointerdown', (event) => {
   event.preventDefault();
   const option = event.target.closest('[role=option]');
