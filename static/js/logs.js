@@ -108,16 +108,22 @@ const modules = new Map();
 function load(part) {
   const source = part.dataset.module;
   if (!modules.has(source)) {
-    const module = import(source).then(() => modules.set(source, null), () => modules.delete(source));
+    const module = import(source).then(() => { modules.set(source, null); return true; }, () => !modules.delete(source));
     modules.set(source, module);
   }
   return modules.get(source);
 }
-function enter({ target, type }) {
+const modified = (event) => event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+function enter(event) {
+  const { target, type } = event;
   const waiting = [];
   for (let part = target.closest?.('[data-module]'); part; part = part.parentElement?.closest('[data-module]')) waiting.push(load(part));
-  const button = type === 'click' && target.closest('button.js-only');
-  if (button && waiting.some(Boolean)) Promise.all(waiting).then(() => button.click());   // nobody heard it yet
+  const pressed = type === 'click' && !modified(event) && target.closest('#live, .fold .x');
+  if (!pressed || !waiting.some(Boolean)) return;
+  event.preventDefault();                                                    // nobody heard it yet
+  Promise.all(waiting).then((came) => {
+    if (!came.includes(false)) pressed.click(); else if (pressed.href) location.assign(pressed.href);
+  });
 }
 for (const type of ['pointerover', 'focusin', 'click']) document.addEventListener(type, enter);
 
@@ -132,7 +138,7 @@ const live = find('#live');
 let asking;
 document.addEventListener('click', (event) => {
   const link = event.target.closest('#results a[href], .tools a[href]');
-  if (!link || !window.htmx || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!link || !window.htmx || event.defaultPrevented || modified(event)) return;
   const url = new URL(link.getAttribute('href'), location.href);
   if (url.origin + url.pathname !== new URL(pageUrl(''), location.href).href || url.hash || link.matches('[download], [target], [data-panel]')) return;
   event.preventDefault();

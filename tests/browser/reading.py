@@ -15,6 +15,23 @@ def told_of(page: Page, *words: str) -> list[tuple[str, str]]:
     return [row for row in reversed(rows) if row[0].startswith(words)]
 
 
+def sentences(page: Page) -> list[str]:
+    """Return what the lines of the log say, in their order."""
+    page.wait_for_load_state()  # Without JavaScript a click leads to another page.
+    return page.locator(".ev .r").all_inner_texts()
+
+
+def query(page: Page) -> str:
+    """Return what the address says behind its question mark."""
+    return page.url.partition("?")[2]
+
+
+def send(page: Page, button: str) -> None:
+    """Press a button of a form, and wait for the page that answers."""
+    with page.expect_navigation():
+        page.locator("main").get_by_role("button", name=button).click()
+
+
 def refused(page: Page, *addresses: str) -> None:
     """Open pages that change something, which one's role does not include."""
     for address in addresses:

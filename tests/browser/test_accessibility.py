@@ -17,10 +17,11 @@ from controlcenter.resources.models import App
 from tests.factories import AppFactory, ModelFactory, People, TokenFactory, UserFactory, make_people
 from tests.history import LONG_AGO, entries_of, member_with, session_of, write
 
+from .reading import LOGS, send
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-LOGS = "/@acme/teams-and-logs/"
 APPS = "/@acme/apps/"
 WIDE, NARROW, NARROWEST = 1440, 390, 320
 COLOUR_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -194,8 +195,8 @@ def open_first_menu(page: Page) -> None:
     page.get_by_role("button", name="Actions for").first.click()
 
 
-def send(button: str) -> Callable[[Page], None]:
-    return lambda page: page.locator("main").get_by_role("button", name=button).click()
+def sending(button: str) -> Callable[[Page], None]:
+    return lambda page: send(page, button)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +204,10 @@ def send(button: str) -> Callable[[Page], None]:
     [
         (APPS, open_first_menu),
         (f"{APPS}?q=zebra", open_navigation),
-        ("/@acme/new-app/", send("Create app")),
+        ("/@acme/new-app/", sending("Create app")),
         (f"{APPS}vision/settings/", open_me),
         (f"{APPS}vision/duplicate/", open_accounts),
-        (f"{APPS}vision/delete/", send("Delete app")),
+        (f"{APPS}vision/delete/", sending("Delete app")),
         ("/@acme/plan/", lambda page: None),
         ("/nowhere/", lambda page: None),
     ],
@@ -233,7 +234,7 @@ def test_signing_in(page: Page, people: People, axe: SizeCheck) -> None:
     def fail(page: Page) -> None:
         page.get_by_label("Email").fill("olga@acme.example")
         page.get_by_label("Password").fill("guess")
-        page.get_by_role("button", name="Sign in").click()
+        send(page, "Sign in")
 
     assert findings(page, "/sign-in/", axe, fail) == []
 

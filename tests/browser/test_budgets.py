@@ -15,9 +15,10 @@ from pytest_django.live_server_helper import LiveServer
 from tests.factories import AppFactory, People, make_people
 from tests.history import session_of, write
 
+from .reading import LOGS
+
 STATIC = Path(settings.BASE_DIR) / "static"
 KB = 1024
-LOGS = "/@acme/teams-and-logs/"
 EVERYTHING = "?time=relative&fold=off&histogram=table&" + "&".join(
     f"col={name}" for name in ("who", "what", "resource", "app", "where", "client", "status", "request")
 )

@@ -16,10 +16,11 @@ from tests.browser.test_accessibility import COLOUR_SCHEMES
 from tests.factories import AppFactory, ModelFactory, People, make_people
 from tests.history import LONG_AGO, entries_of, session_of, the_entry, write
 
+from .reading import LOGS
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-LOGS = "/@acme/teams-and-logs/"
 
 
 @pytest.fixture(autouse=True)
@@ -96,15 +97,36 @@ def test_o_opens_the_panel_and_escape_returns_to_the_row(logs: Page) -> None:
     assert "panel=" not in logs.url
 
 
-def test_o_waits_for_the_file_that_opens_the_panel(logs: Page) -> None:
-    def late(route: Route) -> None:
-        time.sleep(0.5)
-        route.continue_()
+def late(route: Route) -> None:
+    time.sleep(0.5)
+    route.continue_()
 
+
+def test_o_waits_for_the_file_that_opens_the_panel(logs: Page) -> None:
     logs.route("**/details*.js", late)
     logs.goto(f"{LOGS}?fold=off")
     open_by_key(logs, 6)
     expect(logs.locator("#panel-title")).to_be_focused()
+
+
+def test_what_is_pressed_waits_for_the_file_that_hears_it(logs: Page) -> None:
+    entry = open_by_key(logs, -3)
+    logs.route("**/details*.js", late)
+    logs.reload()
+    logs.locator(".fold .x").click()
+    expect(logs.locator(".ev[data-entry][hidden]")).to_have_count(0)
+    assert f"panel={entry}" in logs.url
+    logs.reload()
+    logs.keyboard.press("Escape")
+    expect(logs.locator("#panel")).to_be_hidden()
+
+
+def test_a_fold_is_a_link_while_its_file_is_out_of_reach(logs: Page, browser_problems: list[str]) -> None:
+    logs.route("**/details*.js", lambda route: route.abort())
+    logs.locator(".fold .x").click()
+    logs.wait_for_url("**fold=off**")
+    expect(logs.locator(".ev[data-entry][hidden]")).to_have_count(0)
+    browser_problems.clear()
 
 
 def test_the_button_of_a_row_opens_it_and_the_cross_closes_it(logs: Page) -> None:
@@ -146,7 +168,6 @@ def test_the_address_opens_it_again(logs: Page) -> None:
     entry = open_by_key(logs, -3)
     logs.reload()
     expect(logs.locator("#panel")).to_have_attribute("data-entry", entry)
-    logs.wait_for_load_state("networkidle")  # by then what closes it is there
     logs.keyboard.press("Escape")
     expect(logs.locator("#panel")).to_be_hidden()
 
@@ -204,8 +225,6 @@ def test_a_folded_line_opens_and_closes_in_place(logs: Page) -> None:
     expect(fold).to_contain_text("4 entries of one request")
     hidden = logs.locator(".ev[data-entry][hidden]")
     expect(hidden).to_have_count(4)
-    fold.hover()
-    logs.wait_for_load_state("networkidle")  # a click that comes before the script follows the link
     fold.locator(".x").click()
     expect(hidden).to_have_count(0)
     expect(fold.locator(".x")).to_have_attribute("aria-expanded", "true")

@@ -14,10 +14,11 @@ from controlcenter.operations import Operation
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 
+from .reading import LOGS, query, sentences
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-LOGS = "/@acme/teams-and-logs/"
 
 
 @pytest.fixture(autouse=True)
@@ -59,14 +60,6 @@ def logs(page: Page, people: People, live_server: LiveServer) -> Page:
 @pytest.fixture
 def plain_logs(page_without_javascript: Page, people: People, live_server: LiveServer) -> Page:
     return open_logs(page_without_javascript, people, live_server)
-
-
-def sentences(page: Page) -> list[str]:
-    return page.locator(".ev .r").all_inner_texts()
-
-
-def query(page: Page) -> str:
-    return page.url.partition("?")[2]
 
 
 def chips(page: Page) -> list[str]:

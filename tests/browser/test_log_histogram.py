@@ -15,10 +15,11 @@ from tests.browser.test_accessibility import COLOUR_SCHEMES
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 
+from .reading import LOGS, sentences
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-LOGS = "/@acme/teams-and-logs/"
 TENTH = datetime(2026, 11, 10, 13, tzinfo=UTC)
 AFTERNOON = "Nov 10, 12:00 – 18:00"
 
@@ -55,10 +56,6 @@ def enter(page: Page, people: People, live_server: LiveServer, query: str = "") 
 @pytest.fixture
 def logs(page: Page, people: People, live_server: LiveServer) -> Page:
     return enter(page, people, live_server)
-
-
-def sentences(page: Page) -> list[str]:
-    return page.locator(".ev .r").all_inner_texts()
 
 
 def bar(page: Page, title: str) -> Locator:

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from controlcenter.context import SYSTEM, acting_as
-from tests.browser.test_accessibility import LOGS, findings
+from tests.browser.reading import LOGS
+from tests.browser.test_accessibility import findings
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 

@@ -12,7 +12,8 @@ from accounts.models import Account, Plan
 from auditlog.models import Entry
 from controlcenter.context import SYSTEM, acting_as
 from controlcenter.operations import Operation
-from tests.browser.test_accessibility import COLOUR_SCHEMES, LOGS
+from tests.browser.reading import LOGS
+from tests.browser.test_accessibility import COLOUR_SCHEMES
 from tests.factories import People, make_people
 from tests.history import LONG_AGO, session_of, write
 
@@ -88,8 +89,7 @@ def test_nothing_moves_by_itself(logs: Page, people: People) -> None:
     live(logs)
     row = logs.locator(".ev .x").nth(30)
     row.focus()
-    logs.mouse.wheel(0, 400)
-    logs.wait_for_timeout(200)
+    logs.evaluate("scrollBy(0, 400)")
     before = logs.evaluate("[scrollY, document.activeElement.closest('.ev').getBoundingClientRect().top]")
     tell(people, 3)
     expect(logs.get_by_role("button", name="3 new entries")).to_be_visible()

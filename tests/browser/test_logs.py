@@ -14,10 +14,11 @@ from controlcenter.context import SYSTEM, acting_as
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 
+from .reading import LOGS, query, sentences
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-LOGS = "/@acme/teams-and-logs/"
 TOTAL = 60
 
 
@@ -45,14 +46,6 @@ def logs(page: Page, people: People, live_server: LiveServer) -> Page:
     page.context.add_cookies(session_of(people.owner, live_server.url))
     page.goto(LOGS)
     return page
-
-
-def sentences(page: Page) -> list[str]:
-    return page.locator(".ev .r").all_inner_texts()
-
-
-def query(page: Page) -> str:
-    return page.url.partition("?")[2]
 
 
 def pick(page: Page, *apps: str) -> None:

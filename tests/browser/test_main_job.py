@@ -9,11 +9,12 @@ from accounts.roles import Role
 from tests.factories import make_people
 from tests.history import member_with
 
+from .reading import LOGS
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SignIn = Callable[..., None]
 APPS = "/@acme/apps/"
-LOGS = "/@acme/teams-and-logs/"
 
 
 def choose(page: Page, app: str, action: str) -> None:

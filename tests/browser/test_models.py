@@ -141,7 +141,7 @@ def test_clicking_publish_twice_publishes_once(page: Page, sign_in: SignIn) -> N
     sign_in(page, people.owner)
     page.goto(f"{DETECTOR}versions/v1/")
     page.get_by_role("button", name="Publish").first.dblclick()
-    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("button", name="Unpublish")).to_be_visible()
     assert told_of(page, "Model versions published") == [("Model versions published", "Success")]
 
 

@@ -12,9 +12,9 @@ from controlcenter.context import SYSTEM, acting_as
 from tests.factories import AppFactory, People, make_people
 from tests.history import LONG_AGO, session_of, write
 
-pytestmark = pytest.mark.django_db(transaction=True)
+from .reading import LOGS, sentences
 
-LOGS = "/@acme/teams-and-logs/"
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -39,10 +39,6 @@ def logs(page: Page, people: People, live_server: LiveServer) -> Page:
     page.context.add_cookies(session_of(people.owner, live_server.url))
     page.goto(f"{LOGS}?range=7d")
     return page
-
-
-def sentences(page: Page) -> list[str]:
-    return page.locator(".ev .r").all_inner_texts()
 
 
 def apply(page: Page, popover: str) -> None:

@@ -9,12 +9,13 @@ from accounts.models import User
 from tests import PASSWORD
 from tests.factories import People, make_people
 
+from .reading import LOGS, send
 from .test_accessibility import SizeCheck, findings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SignIn = Callable[..., None]
-LOGS, YOU, NEW_PASSWORD, SIGN_INS = "/@acme/teams-and-logs/", "/you/", "/you/password/", "/you/sign-ins/"
+YOU, NEW_PASSWORD, SIGN_INS = "/you/", "/you/password/", "/you/sign-ins/"
 NEW = "another-long-secret"
 
 
@@ -29,11 +30,6 @@ def logged(page: Page, label: str) -> list[str]:
     return [row.inner_text().split()[0] for row in page.locator(".ev", has_text=label).locator(".c-status").all()]
 
 
-def save(page: Page, button: str) -> None:
-    page.locator("main").get_by_role("button", name=button).click()
-    page.wait_for_load_state()
-
-
 def test_a_profile_is_changed_or_refused_and_both_are_in_the_log(page: Page, people: People, sign_in: SignIn) -> None:
     sign_in(page, people.member)
     page.goto(LOGS)
@@ -41,12 +37,12 @@ def test_a_profile_is_changed_or_refused_and_both_are_in_the_log(page: Page, peo
     page.get_by_role("link", name="Profile").click()
     page.get_by_label("First name").fill("Maxine")
     page.get_by_label("E-mail address").fill("maxine@acme.example")
-    save(page, "Save changes")
+    send(page, "Save changes")
     page.get_by_role("alert").get_by_role("link", name="Current password").click()
     expect(page.get_by_label("Current password")).to_be_focused()
     expect(page.get_by_label("First name")).to_have_value("Maxine")
     page.get_by_label("Current password").fill(PASSWORD)
-    save(page, "Save changes")
+    send(page, "Save changes")
     expect(page.get_by_text("Your profile is saved.").first).to_be_visible()
     page.get_by_role("link", name="See the entry").click()
     expect(page.get_by_role("rowheader", name="email")).to_be_visible()
@@ -60,7 +56,7 @@ def test_a_password_is_changed_or_refused_and_both_are_in_the_log(page: Page, pe
         page.get_by_label("Current password").fill(current)
         page.get_by_label("New password", exact=True).fill(NEW)
         page.get_by_label("New password again").fill(NEW)
-        save(page, "Change password")
+        send(page, "Change password")
     expect(page.get_by_text("Your password is changed.").first).to_be_visible()
     assert logged(page, "Passwords changed") == ["Success", "Failure"]
 
@@ -81,7 +77,7 @@ def test_a_time_zone_is_the_zone_of_all_times(page_without_javascript: Page, peo
     sign_in(page, people.member)
     page.goto(YOU)
     page.get_by_label("Time zone").select_option("Tokyo")
-    save(page, "Save changes")
+    send(page, "Save changes")
     page.goto(LOGS)
     expect(page).to_have_url(f"{LOGS}?tz=Asia%2FTokyo")
     expect(page.get_by_text("Times in Asia/Tokyo")).to_be_visible()
@@ -105,7 +101,7 @@ def test_a_theme_is_chosen_without_javascript(page_without_javascript: Page, peo
     page = page_without_javascript
     sign_in(page, people.member)
     page.goto(YOU)
-    save(page, "Dark")
+    send(page, "Dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.locator("main").get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
 
@@ -114,7 +110,7 @@ def test_the_history_shows_a_guess(page: Page, people: People, sign_in: SignIn) 
     page.goto("/sign-in/")
     page.get_by_label("Email").fill(people.member.email)
     page.get_by_label("Password").fill("guess")
-    page.get_by_role("button", name="Sign in").click()
+    send(page, "Sign in")
     sign_in(page, people.member)
     page.goto(SIGN_INS)
     expect(page.locator("tbody tr")).to_have_count(2)
@@ -135,7 +131,7 @@ def test_there_is_nothing_for_axe_to_find(
         if button == "Save changes":
             page.get_by_label("E-mail address").fill("no address")
         if button:
-            save(page, button)
+            send(page, button)
 
     sign_in(page, people.member)
     assert findings(page, url, axe, fail) == []

@@ -41,6 +41,9 @@ const acts = {
   '?': () => find('#keys').showModal(),
   ArrowLeft: () => press(find('.results .pager [rel=prev]')),
   ArrowRight: () => press(find('.results .pager [rel=next]')),
-  Escape: () => { if (here()?.matches('.open')) toggle(here()); },
+  Escape: () => {
+    const close = find('#panel:not([hidden]) [data-panel=close]');   // its own file hears this first, once it is there
+    if (close) close.click(); else if (here()?.matches('.open')) toggle(here());
+  },
 };
 export default (key) => acts[key]();
