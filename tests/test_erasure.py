@@ -256,10 +256,10 @@ def test_a_transaction_that_ends_late_names_nobody(quirina: User, people: People
         with acting_as(quirina.as_actor()), transaction.atomic():
             subjects.refer_to(subjects.Naming(quirina.pk, "u-7f3a", FIRST, "Latecomer", EMAIL))
             named.set()
-            may_end.wait(10)
+            may_end.wait(60)
 
     thread = in_another_process(work)
-    assert named.wait(10)
+    assert named.wait(60)
     eraser = in_another_process(lambda: erase(User.objects.get(pk=quirina.pk)))
     eraser.join(0.3)
     assert eraser.is_alive()

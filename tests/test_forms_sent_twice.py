@@ -96,7 +96,7 @@ def test_old_forms_that_somebody_else_is_about_to_forget_are_not_waited_for() ->
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         Submission.objects.select_for_update().get(pk=old.pk)
         waiting = pool.submit(at_the_same_time, [signed_in(people.owner)], NEW, form())
-        assert waiting.result(timeout=20)[0].status_code == 302
+        assert waiting.result(timeout=60)[0].status_code == 302
 
 
 @pytest.mark.django_db

@@ -153,7 +153,7 @@ def _ask(port: int, path: str) -> bytes:
         "Connection: close",
         f"User-Agent: {FORGED}",
     ]
-    for _ in range(200):
+    for _ in range(1200):
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
                 connection.sendall("\r\n".join([*lines, "", ""]).encode())

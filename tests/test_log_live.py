@@ -59,7 +59,7 @@ class Watcher:
 @contextmanager
 def held_open(people: People, count: int, at: datetime) -> Iterator[None]:
     """Inside, a transaction that has written some entries is not committed yet."""
-    begun, may_end = Barrier(2, timeout=10), Barrier(2, timeout=10)
+    begun, may_end = Barrier(2, timeout=60), Barrier(2, timeout=60)
 
     def hold() -> None:
         try:

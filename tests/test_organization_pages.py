@@ -1,8 +1,7 @@
 """The pages of an organization itself: its beginning, its name and its end."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from time import sleep
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -217,15 +216,14 @@ def test_deleting_twice_with_one_form_deletes_once(page: Client, people: People)
 
 @pytest.mark.django_db(transaction=True)
 def test_who_leaves_while_it_is_deleted_stops_one_of_the_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    people, leaving = make_people(), Event()
+    people, both = make_people(), Barrier(2, timeout=60)
     owner, member = Client(), Client()
     owner.force_login(people.owner)
     member.force_login(people.member)
     hold = Account.hold
 
-    def hold_later(account: Account) -> None:  # once whoever deletes holds the account and waits for the member
-        leaving.set()
-        sleep(0.5)
+    def hold_later(account: Account) -> None:  # once one of them has locked the account, and the other the member
+        both.wait()
         hold(account)
 
     def leave() -> int:
@@ -237,7 +235,6 @@ def test_who_leaves_while_it_is_deleted_stops_one_of_the_two(monkeypatch: pytest
     monkeypatch.setattr(Account, "hold", hold_later)
     with ThreadPoolExecutor(1) as pool:
         left = pool.submit(leave)
-        leaving.wait(5)
         deleted = owner.post(END, {"confirm": "acme"}).status_code
     assert sorted([left.result(), deleted]) == [302, 422]
     [refused] = [entry for entry in Entry.objects.for_account(people.acme.pk) if not entry.success]

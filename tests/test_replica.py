@@ -94,7 +94,7 @@ def client(acme: Account) -> Client:
 
 def caught_up() -> None:
     """Wait until the replica has all there is."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     with transaction.atomic(), connection.cursor() as cursor:
         # What reading tidies up is written to the log, too, and stays unsent until somebody's commit takes it along.
         cursor.execute("SET LOCAL synchronous_commit = on")
@@ -267,7 +267,7 @@ def test_a_lost_replica_is_done_without(client: Client, acme: Account, standby: 
     assert "Entry 55" in client.get(address).content.decode()
     begun = time.monotonic()
     assert client.get(address).status_code == 200
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10
     assert replica._known.lost_until > time.monotonic()
 
 

@@ -244,12 +244,12 @@ def test_who_reads_is_waited_for_and_waits_for_nobody(
         with transaction.atomic():
             old()
             reading.set()
-            enough.wait(10)
+            enough.wait(60)
         connection.close()
 
     reader = Thread(target=read)
     reader.start()
-    reading.wait(10)
+    reading.wait(60)
     monkeypatch.setattr(reaper, "TRIES", 2)
     certified, certify = list[Month](), reaper._certify
     monkeypatch.setattr(reaper, "_certify", lambda month, signer: certified.append(month))
