@@ -62,7 +62,7 @@ def test_clicking_twice_creates_one_app(page: Page, sign_in: SignIn) -> None:
     page.get_by_label("Name").fill("Vision")
     page.get_by_label("App ID").fill("vision")
     page.get_by_role("button", name="Create app").dblclick()
-    expect(page.get_by_text("Vision is created.").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Vision")).to_be_visible()
     assert App.objects.count() == 1
 
 
