@@ -18,7 +18,7 @@ READERS, PAGES, WORKERS = 50, 6, 4
 FEWER_PAGES = 2
 EARLY, MANY = 1_000, 10_000
 """Requests to one worker: what it remembers is looked at after so many, and after so many."""
-FEWER = 400, 800
+FEWER = 200, 400
 LARGEST = 150  # MB
 FLAT = 1.05
 STARTS = 3
